@@ -1,0 +1,57 @@
+# Everything here sets itself up in .venv; nothing needs root. `make help` lists the targets.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help setup data train export serve test lint bench proto clean
+
+# The first of these that runs and is new enough; a shim that only exists does not count.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+    $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV := .venv
+RUN := $(VENV)/bin/python
+SERVER_FLAGS ?=
+
+help: ## List the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# One stamp per set of extras: a target installs what it needs and no more, once per pyproject.toml.
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and none was found; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make an environment; on Debian and Ubuntu install python3-venv"; exit 1; }
+
+$(VENV)/.installed-%: pyproject.toml | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+setup: $(VENV)/.installed-server,train,test,dev ## Install everything for development.
+
+data: $(VENV)/.installed-train ## Fetch pictures and pretrained weights, each checked by SHA-256.
+	$(RUN) -m training.data
+
+train: data ## Train generator and stylizer; Ctrl-C saves, the next start goes on.
+	$(RUN) -m training.gan
+	$(RUN) -m training.style
+
+export: $(VENV)/.installed-train ## Write the trained models to model_repository/, checked against PyTorch.
+	$(RUN) -m export
+
+serve: $(VENV)/.installed-server ## Serve the committed models (SERVER_FLAGS="--port 0 ...").
+	$(RUN) -m server $(SERVER_FLAGS)
+
+test: $(VENV)/.installed-server,train,test ## Run the tests.
+	$(RUN) -m pytest
+
+lint: $(VENV)/.installed-server,train,test,dev ## Check style and types.
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+bench: $(VENV)/.installed-server ## Measure the gateway beside bare onnxruntime (stop everything else first).
+	$(RUN) -m benchmarks.overhead
+
+proto: $(VENV)/.installed-server,train,test,dev ## Generate the gRPC code from the .proto file.
+	$(RUN) -m grpc_tools.protoc -I clients --python_out=clients --pyi_out=clients \
+	    --grpc_python_out=clients impasto/v1/image_service.proto
+
+clean: ## Remove the environment and caches; data/ and runs/ stay.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
