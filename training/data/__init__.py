@@ -1,0 +1,1 @@
+"""Where pictures and pretrained weights come from, and how they become tensors."""

@@ -1,0 +1,1 @@
+"""The stylizer: network, perceptual losses and the trainer."""
