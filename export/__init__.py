@@ -1,0 +1,1 @@
+"""Export: a checkpoint becomes an entry of the model repository."""

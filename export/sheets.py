@@ -1,0 +1,54 @@
+"""The sample sheets beside the committed models, made by asking a running server.
+
+Run `make serve` in another terminal first; then `python -m export.sheets`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from impasto import Client, Picture
+from impasto.wire import DEFAULT_TARGET
+from PIL import Image
+
+from training.data.paintings import PAINTINGS
+
+STYLES = ("", *(painting.name for painting in PAINTINGS))
+# The generator's own resolution: what it makes before the canvas is enlarged for painting.
+_NATIVE_SIZE = 64
+_JPEG_QUALITY = 90
+
+
+def sheet(pictures: Sequence[Picture], columns: int, size: int, gap: int) -> Image.Image:
+    """Pictures row by row, each shrunk to `size`, on white with a gap of `gap` pixels."""
+    pitch = size + gap
+    rows = -(-len(pictures) // columns)
+    paper = Image.new("RGB", (columns * pitch + gap, rows * pitch + gap), "white")
+    for index, picture in enumerate(pictures):
+        image = picture.image().resize((size, size), Image.Resampling.BOX)
+        paper.paste(image, (gap + index % columns * pitch, gap + index // columns * pitch))
+    return paper
+
+
+@click.command(help=__doc__, context_settings={"show_default": True})
+@click.option("--target", default=DEFAULT_TARGET, help="The server's gRPC address.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("model_repository"))
+@click.option("--seeds", default="6,28,33,44,53", help="Rows of the paintings sheet.")
+def main(target: str, folder: Path, seeds: str) -> None:
+    """Write landscapes.png (64 seeds, unpainted) and paintings.jpg (seeds by styles)."""
+    with Client(target) as client:
+        landscapes = client.generate(seed=0, count=64)
+        paintings = [
+            client.generate(seed=int(seed), style=style)[0]
+            for seed in seeds.split(",")
+            for style in STYLES
+        ]
+    sheet(landscapes, 8, _NATIVE_SIZE, 1).save(folder / "landscapes.png")
+    painted = sheet(paintings, len(STYLES), paintings[0].width, 6)
+    painted.save(folder / "paintings.jpg", quality=_JPEG_QUALITY)
+
+
+if __name__ == "__main__":
+    main()
