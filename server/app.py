@@ -1,0 +1,89 @@
+"""The gateway's life: load, listen, serve, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+
+from server.engines.onnxruntime.engine import OnnxRuntimeEngine
+from server.generation.admission import Admission
+from server.generation.chain import Chain
+from server.generation.pipeline import Pipeline
+from server.grpc.calls import Calls
+from server.grpc.image_service import ImageService
+from server.grpc.listener import GrpcListener
+from server.http.listener import HttpListener
+from server.settings import Settings, address
+from server.telemetry.metrics import Metrics
+
+_log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """One gateway process.
+
+    Args:
+        settings: everything that can be set.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Load the models and bind the ports; nothing answers yet.
+
+        Raises:
+            StartupError: a model is broken or a port is taken.
+        """
+        self._settings = settings
+        self._metrics = Metrics()
+        self._engine = OnnxRuntimeEngine(settings.model_repository)
+        chain = Chain(self._engine, settings.model, settings.model_repository)
+        admission = Admission(settings.max_in_flight, self._metrics)
+        self._pipeline = Pipeline(chain, admission, self._metrics)
+        self._http = HttpListener(self._metrics, settings.host, settings.http_port)
+        self._calls = Calls(self._metrics)
+        service = ImageService(self._pipeline, self._calls, self._metrics, settings.max_count)
+        self._grpc = GrpcListener(service, settings.host, settings.port)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
+
+        Raises:
+            ImpastoError: the models load but cannot make a picture.
+        """
+        stop = asyncio.Event()
+        self._handle_signals(stop)
+        await self._http.start()
+        await self._pipeline.chain.warm_up()
+        await self._grpc.start()
+        self._http.ready = True
+        self._announce()
+        await stop.wait()
+        await self._drain()
+
+    def _handle_signals(self, stop: asyncio.Event) -> None:
+        def on_signal() -> None:
+            if stop.is_set():
+                _log.warning("second signal: ending at once")
+                os._exit(1)
+            stop.set()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, on_signal)
+
+    def _announce(self) -> None:
+        host = self._settings.host
+        chain = self._pipeline.chain
+        _log.info("model %s, styles: %s", chain.model, ", ".join(chain.styles.names))
+        _log.info("http on http://%s/metrics", address(host, self._http.port))
+        _log.info("ready: grpc on %s", address(host, self._grpc.port))
+
+    async def _drain(self) -> None:
+        _log.info("draining: up to %.0f s for accepted requests", self._settings.drain_grace)
+        self._http.ready = False
+        await self._grpc.drain(self._calls.drain(), self._settings.drain_grace)
+        await self._engine.close()
+        self._pipeline.close()
+        await self._http.stop()
+        _log.info("stopped")

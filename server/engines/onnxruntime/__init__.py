@@ -1,0 +1,1 @@
+"""The onnxruntime engine: Triton's scheduling semantics in one process, without a Triton."""

@@ -1,0 +1,175 @@
+"""Reading config.pbtxt: parsed by Triton's own protobuf, refused where we would not honour it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from google.protobuf import text_format
+from google.protobuf.message import Message
+from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
+
+from server.errors import ModelLoadError
+
+CONFIG_NAME = "config.pbtxt"
+BACKEND = "onnxruntime"
+PLATFORM = "onnxruntime_onnx"
+ENSEMBLE = "ensemble"
+# The execution threads of one instance, a parameter of Triton's ONNX Runtime backend.
+INTRA_OP_THREADS = "intra_op_thread_count"
+# Parameters with this prefix are the gateway's; engines pass them by.
+GATEWAY_PREFIX = "impasto."
+
+# Every field that this engine honours. Anything else in a file is an error: a setting that is
+# silently ignored here and obeyed by a Triton would make the two serve differently.
+_HONOURED = {
+    "name",
+    "platform",
+    "backend",
+    "max_batch_size",
+    "input.name",
+    "input.data_type",
+    "input.dims",
+    "output.name",
+    "output.data_type",
+    "output.dims",
+    "dynamic_batching",
+    "dynamic_batching.max_queue_delay_microseconds",
+    "dynamic_batching.default_queue_policy",
+    "dynamic_batching.default_queue_policy.max_queue_size",
+    "instance_group.name",
+    "instance_group.kind",
+    "instance_group.count",
+    "ensemble_scheduling.step.model_name",
+    "ensemble_scheduling.step.model_version",
+    "ensemble_scheduling.step.input_map",
+    "ensemble_scheduling.step.output_map",
+    "parameters",
+}
+
+
+class ConfigFile:
+    """One model's parsed and checked configuration.
+
+    Attributes:
+        path: the config.pbtxt.
+        config: its contents.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Read `folder`/config.pbtxt.
+
+        Raises:
+            ModelLoadError: it is missing, has a typo, or asks for what this engine does not do.
+        """
+        self.path = folder / CONFIG_NAME
+        try:
+            self._text = self.path.read_text()
+        except OSError as error:
+            raise ModelLoadError(
+                self.path, f"cannot be read ({error.strerror}); every model folder needs one"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise ModelLoadError(self.path, f"expected UTF-8 text: {error}") from error
+        self.config = self._parse()
+        self._check()
+
+    def fault(self, field: str, reason: str) -> ModelLoadError:
+        """An error at the line of `field`: the first of its dotted path, then on to the leaf."""
+        lines = [line.split("#")[0] for line in self._text.splitlines()]
+        at: int | None = None
+        for part in field.split("."):
+            word = re.compile(rf"\b{re.escape(part)}\b")
+            hits = (index for index in range(at or 0, len(lines)) if word.search(lines[index]))
+            at = next(hits, at)
+        return ModelLoadError(self.path if at is None else f"{self.path}:{at + 1}", reason)
+
+    def _parse(self) -> ModelConfig:
+        try:
+            return text_format.Parse(self._text, ModelConfig())
+        except text_format.ParseError as error:
+            reason = re.sub(r"^\d+:\d+ : ", "", str(error))
+            place = f"{self.path}:{error.GetLine()}:{error.GetColumn()}"
+            raise ModelLoadError(place, reason) from error
+
+    def _check(self) -> None:
+        for field in _set_fields(self.config):
+            if field not in _HONOURED:
+                raise self.fault(field, f"{field} is not supported by the onnxruntime engine")
+        folder = self.path.parent.name
+        if self.config.name not in ("", folder):
+            raise self.fault(
+                "name", f"expected the folder's name {folder!r}, got {self.config.name!r}"
+            )
+        self.config.name = folder
+        if self.config.max_batch_size < 1:
+            got = self.config.max_batch_size
+            raise self.fault("max_batch_size", f"expected max_batch_size of at least 1, got {got}")
+        if self.is_ensemble:
+            self._check_ensemble()
+        else:
+            self._check_model()
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether this is an ensemble and not a model with a file."""
+        return bool(self.config.platform == ENSEMBLE)
+
+    def _check_ensemble(self) -> None:
+        for field in ("backend", "dynamic_batching", "instance_group", "parameters"):
+            if field in {entry.name for entry, _ in self.config.ListFields()}:
+                raise self.fault(field, f"an ensemble has no {field}")
+        if not self.config.ensemble_scheduling.step:
+            raise self.fault("platform", "an ensemble needs at least one ensemble_scheduling.step")
+
+    def _check_model(self) -> None:
+        if self.config.HasField("ensemble_scheduling"):
+            raise self.fault("ensemble_scheduling", f'expected platform: "{ENSEMBLE}" beside it')
+        named = (self.config.backend, self.config.platform)
+        if named not in ((BACKEND, ""), (BACKEND, PLATFORM), ("", PLATFORM)):
+            raise self.fault(
+                "backend" if self.config.backend else "platform",
+                f'expected backend: "{BACKEND}", got {named[0]!r} and platform {named[1]!r}',
+            )
+        for group in self.config.instance_group:
+            if group.kind not in (ModelInstanceGroup.KIND_AUTO, ModelInstanceGroup.KIND_CPU):
+                kind = ModelInstanceGroup.Kind.Name(group.kind)
+                raise self.fault(kind, f"expected kind KIND_CPU or KIND_AUTO, got {kind}")
+            if group.count < 0:
+                raise self.fault("instance_group.count", f"expected a count, got {group.count}")
+        for name in self.config.parameters:
+            if name != INTRA_OP_THREADS and not name.startswith(GATEWAY_PREFIX):
+                raise self.fault(name, f"unknown parameter {name!r}; known: {INTRA_OP_THREADS}")
+
+    @property
+    def instances(self) -> int:
+        """Number of execution instances."""
+        return sum(max(1, group.count) for group in self.config.instance_group) or 1
+
+    @property
+    def intra_op_threads(self) -> int:
+        """Threads of one instance; 0 lets the runtime take all cores.
+
+        Raises:
+            ModelLoadError: the parameter is no such number.
+        """
+        if INTRA_OP_THREADS not in self.config.parameters:
+            return 0
+        text = self.config.parameters[INTRA_OP_THREADS].string_value
+        if not text.isdecimal():
+            raise self.fault(INTRA_OP_THREADS, f"expected a whole number of threads, got {text!r}")
+        return int(text)
+
+
+def _set_fields(message: Message, prefix: str = "") -> Iterator[str]:
+    """Dotted names of all leaf fields set in `message`; maps and empty messages are leaves."""
+    for descriptor, value in message.ListFields():
+        name = f"{prefix}{descriptor.name}"
+        if descriptor.message_type is None or descriptor.message_type.GetOptions().map_entry:
+            yield name
+        else:
+            for item in [value] if isinstance(value, Message) else value:
+                if not item.ListFields():
+                    yield name
+                yield from _set_fields(item, f"{name}.")

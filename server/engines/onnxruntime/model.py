@@ -1,0 +1,118 @@
+"""One ONNX file and its instances: loaded, checked against its configuration, and run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnxruntime as ort
+from tritonclient.grpc.model_config_pb2 import ModelInput, ModelOutput
+
+from server.engines.base import Tensors
+from server.engines.onnxruntime.config import ConfigFile
+from server.engines.onnxruntime.tensors import ONNX_TYPES
+from server.errors import ModelLoadError
+
+MODEL_FILE = "model.onnx"
+_ERRORS_ONLY = 3
+
+
+def latest_version(folder: Path) -> str:
+    """The greatest numeric sub-folder of a model's folder: Triton's default version policy.
+
+    Raises:
+        ModelLoadError: there is none.
+    """
+    versions = [path.name for path in folder.iterdir() if path.is_dir() and path.name.isdecimal()]
+    if not versions:
+        raise ModelLoadError(folder, "expected a version folder (1, 2, ...), found none")
+    return max(versions, key=int)
+
+
+class OnnxModel:
+    """A model with a file, ready to run.
+
+    Attributes:
+        config: its checked configuration.
+        version: the loaded version.
+        instances: one onnxruntime session each.
+    """
+
+    def __init__(self, file: ConfigFile) -> None:
+        """Load the latest version beside the configuration `file`.
+
+        Raises:
+            ModelLoadError: the model file is broken, or the configuration disagrees with it.
+        """
+        folder = file.path.parent
+        self.file = file
+        self.config = file.config
+        self.version = latest_version(folder)
+        self.path = folder / self.version / MODEL_FILE
+        self.output_names = [item.name for item in self.config.output]
+        self.instances: list[ort.InferenceSession] = [
+            self._load() for _ in range(self.file.instances)
+        ]
+        self._check_tensors("input", self.config.input, self.instances[0].get_inputs())
+        self._check_tensors("output", self.config.output, self.instances[0].get_outputs())
+
+    def run(self, instance: ort.InferenceSession, inputs: Tensors) -> Tensors:
+        """Run one batch; blocks, releasing the GIL."""
+        outputs = instance.run(self.output_names, dict(inputs))
+        return dict(zip(self.output_names, outputs, strict=True))
+
+    def _load(self) -> ort.InferenceSession:
+        if not self.path.is_file():
+            raise ModelLoadError(self.path, f"missing; version {self.version} needs this file")
+        options = ort.SessionOptions()
+        options.log_severity_level = _ERRORS_ONLY
+        options.intra_op_num_threads = self.file.intra_op_threads
+        # Waiting threads that spin take the cores from threads that work: half the throughput.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            return ort.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+        # onnxruntime's exceptions share no base class below Exception.
+        except Exception as error:
+            reason = str(error).splitlines()[0]
+            raise ModelLoadError(self.path, f"onnxruntime cannot load it: {reason}") from error
+
+    def _check_tensors(
+        self,
+        role: str,
+        declared: Sequence[ModelInput] | Sequence[ModelOutput],
+        actual: Sequence[ort.NodeArg],
+    ) -> None:
+        found = {item.name: item for item in actual}
+        for item in declared:
+            if item.name not in found:
+                raise self.file.fault(
+                    item.name, f"{role} {item.name!r} is not in {self.path}; it has {sorted(found)}"
+                )
+            if item.data_type not in ONNX_TYPES:
+                raise self.file.fault(item.name, f"{role} {item.name!r}: data type not supported")
+            node = found[item.name]
+            if node.type != ONNX_TYPES[item.data_type]:
+                raise self.file.fault(
+                    item.name,
+                    f"{role} {item.name!r}: the file's type is {node.type}, the configuration's "
+                    f"is {ONNX_TYPES[item.data_type]}",
+                )
+            self._check_dims(role, item, node.shape)
+        if role == "input" and (missing := found.keys() - {item.name for item in declared}):
+            raise self.file.fault("input", f"{self.path} also needs the inputs {sorted(missing)}")
+
+    def _check_dims(
+        self, role: str, item: ModelInput | ModelOutput, shape: Sequence[int | str | None]
+    ) -> None:
+        """The file's shape has a batch axis of any size, then the declared sizes or any."""
+        fits = len(shape) == len(item.dims) + 1 and not isinstance(shape[0], int)
+        fits = fits and all(
+            have == want or not isinstance(have, int)
+            for want, have in zip(item.dims, shape[1:], strict=True)
+        )
+        if not fits:
+            raise self.file.fault(
+                item.name,
+                f"{role} {item.name!r}: the file's shape is {list(shape)}, the configuration says "
+                f"a batch of {list(item.dims)}",
+            )

@@ -1,0 +1,1 @@
+"""The transport-free core: from a validated request to encoded pictures."""

@@ -1,0 +1,89 @@
+"""A request's way through the core: admission, chain, encoding."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from server.engines.base import Deadline
+from server.generation.admission import Admission
+from server.generation.chain import Chain
+from server.generation.encoding import encode
+from server.generation.requests import GenerationRequest, OutputFormat
+from server.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class EncodedPicture:
+    """One finished picture; width and height in pixels."""
+
+    data: bytes
+    seed: int
+    width: int
+    height: int
+
+
+class Pipeline:
+    """Makes the pictures of validated requests.
+
+    Attributes:
+        chain: what makes the pixels.
+
+    Args:
+        chain: what makes the pixels.
+        admission: what refuses work.
+        metrics: where stage latencies go.
+    """
+
+    def __init__(self, chain: Chain, admission: Admission, metrics: Metrics) -> None:
+        """Start the encoding threads."""
+        self.chain = chain
+        self._admission = admission
+        self._metrics = metrics
+        self._encoders = ThreadPoolExecutor(os.cpu_count(), "encode")
+
+    async def generate(
+        self, request: GenerationRequest, deadline: Deadline
+    ) -> list[EncodedPicture]:
+        """The request's pictures, in the order of their seeds.
+
+        Raises:
+            Overloaded: the server is full.
+            DeadlineExceeded: the deadline passed before a stage began.
+            ImpastoError: whatever else the engine raises.
+        """
+        with self._admission.admit(request.count):
+            deadline.check("the chain")
+            pixels, stages = await self.chain.run(
+                request.seeds, request.style, request.strength, deadline
+            )
+            for stage in stages:
+                self._metrics.observe_stage(stage)
+            deadline.check("encoding")
+            loop = asyncio.get_running_loop()
+            data = await asyncio.gather(
+                *(
+                    loop.run_in_executor(self._encoders, self._encode, picture, request.format)
+                    for picture in pixels
+                )
+            )
+            height, width = pixels.shape[1:3]
+            return [
+                EncodedPicture(encoded, seed, width, height)
+                for encoded, seed in zip(data, request.seeds, strict=True)
+            ]
+
+    def _encode(self, pixels: np.ndarray, output_format: OutputFormat) -> bytes:
+        started = time.monotonic()
+        data = encode(pixels, output_format)
+        self._metrics.encode_seconds.observe(time.monotonic() - started)
+        return data
+
+    def close(self) -> None:
+        """Free the encoding threads."""
+        self._encoders.shutdown()

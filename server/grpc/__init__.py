@@ -1,0 +1,1 @@
+"""The gRPC face: thin servicers over the core."""

@@ -1,0 +1,80 @@
+"""The gRPC listener: our service beside health and reflection on one port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from impasto.v1 import image_service_pb2 as pb
+from impasto.v1 import image_service_pb2_grpc as pb_grpc
+
+from server.errors import StartupError
+from server.settings import address
+
+SERVICE = pb.DESCRIPTOR.services_by_name["ImageService"].full_name
+_MEBIBYTE = 1024 * 1024
+# A request is a few dozen bytes; an answer is up to max_count pictures.
+_OPTIONS = (
+    ("grpc.max_receive_message_length", _MEBIBYTE),
+    ("grpc.max_send_message_length", 256 * _MEBIBYTE),
+    # Two servers on one port would share its connections; the second must fail instead.
+    ("grpc.so_reuseport", 0),
+)
+# What is no work, such as a health watch that never ends, has so long once the work is done.
+_LINGER_SECONDS = 1.0
+
+
+class GrpcListener:
+    """Listens from `start` to `stop`.
+
+    Attributes:
+        port: the bound port.
+
+    Args:
+        service: what answers.
+        host: address to bind.
+        port: port to bind; 0 picks a free one.
+    """
+
+    def __init__(self, service: pb_grpc.ImageServiceServicer, host: str, port: int) -> None:
+        """Bind the port.
+
+        Raises:
+            StartupError: it cannot be bound.
+        """
+        self._server = grpc.aio.server(options=_OPTIONS)
+        self._health = health.aio.HealthServicer()
+        pb_grpc.add_ImageServiceServicer_to_server(service, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+        try:
+            self.port = self._server.add_insecure_port(address(host, port))
+        except RuntimeError as error:
+            raise StartupError(
+                f"gRPC cannot listen on {address(host, port)}; is another server there? Choose "
+                f"another --host or --port (0 picks a free one)"
+            ) from error
+
+    async def start(self) -> None:
+        """Accept calls, and say so by the health service."""
+        await self._server.start()
+        for name in ("", SERVICE):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def drain(self, work: Coroutine[Any, Any, None], grace: float) -> None:
+        """Turn NOT_SERVING, give `work` up to `grace` seconds, then close all connections.
+
+        The connections stay as they are while there is work: once told to go away, gRPC closes a
+        connection on its last answer's heels, and the system may then discard what the caller has
+        not read yet. An idle connection is closed after a round trip, when everything was read.
+        """
+        await self._health.enter_graceful_shutdown()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(work, grace)
+        await self._server.stop(_LINGER_SECONDS)

@@ -1,0 +1,102 @@
+"""The HTTP listener: `/metrics` for Prometheus, `/health/...` for orchestrators."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from server.errors import StartupError
+from server.settings import address
+from server.telemetry.metrics import Metrics
+
+# A scrape that is under way may finish; a client that reads nothing may not hold up the exit.
+_SHUTDOWN_SECONDS = 5
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handlers: the process has one owner of signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpListener:
+    """Listens from `start` to `stop`.
+
+    Attributes:
+        port: the bound port.
+        ready: what `/health/ready` says.
+
+    Args:
+        metrics: what `/metrics` shows.
+        host: address to bind.
+        port: port to bind; 0 picks a free one.
+    """
+
+    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
+        """Bind the port.
+
+        Raises:
+            StartupError: it cannot be bound.
+        """
+        self.ready = False
+        self._registry = metrics.registry
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            self._socket = socket.create_server((host, port), family=family)
+        except OSError as error:
+            raise StartupError(
+                f"HTTP cannot listen on {address(host, port)}: {error.strerror}. Choose another "
+                f"--host or --http-port (0 picks a free one)"
+            ) from error
+        self.port: int = self._socket.getsockname()[1]
+        app = Starlette(
+            routes=[
+                Route("/health/live", self._live),
+                Route("/health/ready", self._ready),
+                Route("/metrics", self._show_metrics),
+            ]
+        )
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        )
+        self._server = _Server(config)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Answer requests; not ready yet."""
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+
+    async def stop(self) -> None:
+        """Finish what runs and close the port."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+        self._socket.close()
+
+    async def _live(self, request: Request) -> PlainTextResponse:
+        return PlainTextResponse("live\n")
+
+    async def _ready(self, request: Request) -> PlainTextResponse:
+        if self.ready:
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse("not ready\n", status_code=503)
+
+    async def _show_metrics(self, request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(self._registry), media_type=content_type)

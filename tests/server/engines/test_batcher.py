@@ -1,0 +1,203 @@
+"""The batcher on a real onnxruntime session, over a tiny model that adds 1."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from server.engines.base import NEVER, Deadline
+from server.engines.onnxruntime.engine import OnnxRuntimeEngine
+from server.errors import DeadlineExceeded, InferenceFailed, InvalidArgument, Overloaded
+
+CONFIG = """
+backend: "onnxruntime"
+max_batch_size: 4
+input {{ name: "x" data_type: TYPE_FP32 dims: -1 }}
+output {{ name: "y" data_type: TYPE_FP32 dims: {size} }}
+{extra}
+"""
+
+
+def write_model(repository: Path, extra: str, work: int = 0) -> None:
+    """y = x + 1; `work` adds that many useless matrix products, to keep an instance busy."""
+    folder = repository / "add_one"
+    (folder / "1").mkdir(parents=True)
+    (folder / "config.pbtxt").write_text(CONFIG.format(extra=extra, size=512 if work else -1))
+    one = helper.make_tensor("one", TensorProto.FLOAT, [], [1.0])
+    nodes = [helper.make_node("Add", ["x", "one"], ["sum"])]
+    weights = [one]
+    last = "sum"
+    if work:
+        size = 512
+        values = np.eye(size, dtype=np.float32)
+        weights.append(onnx.numpy_helper.from_array(values, "eye"))
+        for index in range(work):
+            nodes.append(helper.make_node("MatMul", [last, "eye"], [f"product{index}"]))
+            last = f"product{index}"
+    nodes.append(helper.make_node("Identity", [last], ["y"]))
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", None]) for name in "xy"
+    ]
+    graph = helper.make_graph(nodes, "add_one", [ends[0]], [ends[1]], weights)
+    opset = helper.make_opsetid("", 18)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=10)
+    onnx.save(model, folder / "1/model.onnx")
+
+
+MakeEngine = Callable[..., OnnxRuntimeEngine]
+
+
+@pytest.fixture
+async def make_engine(tmp_path: Path) -> AsyncIterator[MakeEngine]:
+    engines = []
+
+    def make(extra: str = "dynamic_batching {}", work: int = 0) -> OnnxRuntimeEngine:
+        write_model(tmp_path, extra, work)
+        engines.append(OnnxRuntimeEngine(tmp_path))
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        await engine.close()
+
+
+def row(value: float, size: int = 512) -> dict[str, np.ndarray]:
+    return {"x": np.full((1, size), value, np.float32)}
+
+
+async def infer(engine: OnnxRuntimeEngine, value: float, size: int = 512) -> tuple[float, int]:
+    result = await engine.infer("add_one", row(value, size))
+    assert result.outputs["y"].shape == (1, size)
+    assert np.unique(result.outputs["y"]).size == 1
+    return float(result.outputs["y"][0, 0]), result.stages[0].batch_size
+
+
+async def test_everybody_gets_their_own_answer_from_full_batches(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    answers = await asyncio.gather(*(infer(engine, value) for value in range(41)))
+    assert [answer for answer, _ in answers] == [value + 1 for value in range(41)]
+    # Greedy: the first goes alone, the others wait for it and fill whole batches.
+    assert [size for _, size in answers] == [1] + [4] * 40
+
+
+async def test_queue_delay_waits_for_company(make_engine: MakeEngine) -> None:
+    engine = make_engine("dynamic_batching { max_queue_delay_microseconds: 10000000 }")
+    answers = await asyncio.gather(*(infer(engine, value) for value in range(4)))
+    assert [size for _, size in answers] == [4] * 4, "a full batch goes at once, a part waits"
+
+
+async def test_queue_delay_ends(make_engine: MakeEngine) -> None:
+    engine = make_engine("dynamic_batching { max_queue_delay_microseconds: 20000 }")
+    result = await engine.infer("add_one", row(1))
+    assert result.stages[0].batch_size == 1
+    assert result.stages[0].queue_seconds >= 0.02
+
+
+async def test_without_dynamic_batching_requests_stay_alone(make_engine: MakeEngine) -> None:
+    engine = make_engine("")
+    answers = await asyncio.gather(*(infer(engine, value) for value in range(10)))
+    assert {size for _, size in answers} == {1}
+
+
+async def test_no_instance_idles_beside_a_queue(make_engine: MakeEngine) -> None:
+    engine = make_engine(
+        "dynamic_batching { max_queue_delay_microseconds: 30000 } instance_group { count: 2 }"
+    )
+    answers = await asyncio.gather(*(infer(engine, value) for value in range(4)))
+    assert [size for _, size in answers] == [2] * 4
+
+
+async def test_different_shapes_do_not_share_a_batch(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    sizes = [8, 16] * 10
+    answers = await asyncio.gather(
+        *(infer(engine, index, size) for index, size in enumerate(sizes))
+    )
+    assert [answer for answer, _ in answers] == [index + 1 for index in range(20)]
+    assert max(size for _, size in answers) == 4
+
+
+async def test_full_queue_refuses_at_once_and_the_rest_succeeds(make_engine: MakeEngine) -> None:
+    engine = make_engine(
+        "dynamic_batching { default_queue_policy { max_queue_size: 8 } }", work=200
+    )
+    outcomes = await asyncio.gather(
+        *(infer(engine, value) for value in range(30)), return_exceptions=True
+    )
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Overloaded)]
+    served = [outcome for outcome in outcomes if isinstance(outcome, tuple)]
+    assert (len(served), len(refused)) == (9, 21), "one runs, eight wait, the others are refused"
+    assert "add_one: 8 requests wait already; retry after 0.5 s" in str(refused[0])
+
+
+async def test_cancelled_requests_leave_no_trace_in_a_batch(make_engine: MakeEngine) -> None:
+    engine = make_engine(work=200)
+    tasks = [asyncio.create_task(infer(engine, value)) for value in range(9)]
+    await asyncio.sleep(0)
+    for task in tasks[1::2]:
+        task.cancel()
+    answers = await asyncio.gather(*tasks[2::2])
+    assert [answer for answer, _ in answers] == [3, 5, 7, 9]
+    assert {size for _, size in answers} == {4}, "the cancelled ones took no place"
+
+
+async def test_deadline_in_the_queue_fails_only_its_own_request(make_engine: MakeEngine) -> None:
+    engine = make_engine(work=4000)
+    running = asyncio.create_task(infer(engine, 0))
+    await asyncio.sleep(0)
+    late = asyncio.create_task(engine.infer("add_one", row(1), Deadline.after(0.05)))
+    patient = asyncio.create_task(infer(engine, 2))
+    with pytest.raises(DeadlineExceeded, match="add_one: the deadline passed in the queue"):
+        await late
+    assert (await running, await patient) == ((1, 1), (3, 1))
+
+
+async def test_passed_deadline_is_not_started(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    with pytest.raises(DeadlineExceeded, match="the deadline passed before add_one"):
+        await engine.infer("add_one", row(1), Deadline.after(-1))
+
+
+async def test_runtime_failure_is_reported_and_the_instance_lives(make_engine: MakeEngine) -> None:
+    engine = make_engine(work=1)
+    with pytest.raises(InferenceFailed, match="add_one: "):
+        await infer(engine, 1, size=100)
+    assert await infer(engine, 1) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({}, "add_one inputs: expected ['x'], got []"),
+        ({"z": np.zeros((1, 2), np.float32)}, "add_one inputs: expected ['x'], got ['z']"),
+        ({"x": np.zeros((5, 2), np.float32)}, "add_one batch: expected 1 to 4 rows, got 5"),
+        ({"x": np.zeros((0, 2), np.float32)}, "add_one batch: expected 1 to 4 rows, got 0"),
+        ({"x": np.zeros((1, 2), np.int64)}, "add_one.x: expected data type float32, got int64"),
+        (
+            {"x": np.zeros((1, 2, 3), np.float32)},
+            "add_one.x: expected shape ['batch', -1], got [1, 2, 3]",
+        ),
+    ],
+)
+async def test_wrong_tensors_are_named(
+    make_engine: MakeEngine, inputs: dict[str, np.ndarray], message: str
+) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        await make_engine().infer("add_one", inputs, NEVER)
+    assert str(caught.value) == message
+
+
+async def test_output_without_the_batch_axis_fails_and_hangs_nobody(
+    make_engine: MakeEngine, tmp_path: Path
+) -> None:
+    engine = make_engine()
+    model = engine._batchers["add_one"]._model
+    whole = model.run
+    model.run = lambda instance, inputs: {"y": whole(instance, inputs)["y"].sum(axis=0)}
+    outcomes = await asyncio.gather(*(infer(engine, 1) for _ in range(3)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [InferenceFailed] * 3
+    assert "output 'y': expected 1 rows, got shape (512,)" in str(outcomes[0])
