@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 
+from server.engines.base import Engine
 from server.engines.onnxruntime.engine import OnnxRuntimeEngine
 from server.generation.admission import Admission
 from server.generation.chain import Chain
@@ -29,37 +30,49 @@ class Gateway:
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Load the models and bind the ports; nothing answers yet.
+        """Bind the ports; nothing answers yet.
 
         Raises:
-            StartupError: a model is broken or a port is taken.
+            StartupError: a port is taken.
         """
         self._settings = settings
         self._metrics = Metrics()
-        self._engine = OnnxRuntimeEngine(settings.model_repository)
-        chain = Chain(self._engine, settings.model, settings.model_repository)
-        admission = Admission(settings.max_in_flight, self._metrics)
-        self._pipeline = Pipeline(chain, admission, self._metrics)
-        self._http = HttpListener(self._metrics, settings.host, settings.http_port)
         self._calls = Calls(self._metrics)
-        service = ImageService(self._pipeline, self._calls, self._metrics, settings.max_count)
-        self._grpc = GrpcListener(service, settings.host, settings.port)
+        self._engine: Engine = OnnxRuntimeEngine(settings.model_repository)
+        self._http = HttpListener(self._metrics, settings.host, settings.http_port)
+        self._grpc = GrpcListener(settings.host, settings.port)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
 
         Raises:
-            ImpastoError: the models load but cannot make a picture.
+            ImpastoError: the models do not load or cannot make a picture.
         """
         stop = asyncio.Event()
         self._handle_signals(stop)
         await self._http.start()
-        await self._pipeline.chain.warm_up()
+        try:
+            pipeline = await self._start()
+            await stop.wait()
+            await self._drain()
+            pipeline.close()
+        finally:
+            await self._engine.close()
+            await self._http.stop()
+        _log.info("stopped")
+
+    async def _start(self) -> Pipeline:
+        """Load the models, make a first picture, and answer calls from then on."""
+        settings = self._settings
+        await self._engine.start()
+        chain = await Chain.of(self._engine, settings.model, settings.model_repository)
+        await chain.warm_up()
+        pipeline = Pipeline(chain, Admission(settings.max_in_flight, self._metrics), self._metrics)
+        self._grpc.add(ImageService(pipeline, self._calls, self._metrics, settings.max_count))
         await self._grpc.start()
         self._http.ready = True
-        self._announce()
-        await stop.wait()
-        await self._drain()
+        self._announce(chain)
+        return pipeline
 
     def _handle_signals(self, stop: asyncio.Event) -> None:
         def on_signal() -> None:
@@ -72,9 +85,8 @@ class Gateway:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, on_signal)
 
-    def _announce(self) -> None:
+    def _announce(self, chain: Chain) -> None:
         host = self._settings.host
-        chain = self._pipeline.chain
         _log.info("model %s, styles: %s", chain.model, ", ".join(chain.styles.names))
         _log.info("http on http://%s/metrics", address(host, self._http.port))
         _log.info("ready: grpc on %s", address(host, self._grpc.port))
@@ -83,7 +95,3 @@ class Gateway:
         _log.info("draining: up to %.0f s for accepted requests", self._settings.drain_grace)
         self._http.ready = False
         await self._grpc.drain(self._calls.drain(), self._settings.drain_grace)
-        await self._engine.close()
-        self._pipeline.close()
-        await self._http.stop()
-        _log.info("stopped")

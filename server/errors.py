@@ -14,6 +14,7 @@ class ImpastoError(Exception):
     """Base of everything that the gateway raises on purpose."""
 
     code: grpc.StatusCode = grpc.StatusCode.INTERNAL
+    http_status = 500
 
 
 class InvalidArgument(ImpastoError):
@@ -26,6 +27,7 @@ class InvalidArgument(ImpastoError):
     """
 
     code = grpc.StatusCode.INVALID_ARGUMENT
+    http_status = 400
 
     def __init__(self, field: str, expected: str, got: object) -> None:
         super().__init__(f"{field}: expected {expected}, got {_shortened(str(got))}")
@@ -39,6 +41,27 @@ def _shortened(text: str) -> str:
     return f"{text[:_GOT_LENGTH]}... ({len(text)} characters)"
 
 
+class NotFound(ImpastoError):
+    """There is no model, version or shared memory region of that name."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    http_status = 404
+
+
+class AlreadyExists(ImpastoError):
+    """The name is taken."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    http_status = 409
+
+
+class NotSupported(ImpastoError):
+    """The server does not do this, or was started with it switched off."""
+
+    code = grpc.StatusCode.UNIMPLEMENTED
+    http_status = 501
+
+
 class Overloaded(ImpastoError):
     """The request was shed: the server is full.
 
@@ -48,6 +71,7 @@ class Overloaded(ImpastoError):
     """
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    http_status = 429
 
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(f"{message}; retry after {retry_after:.1f} s")
@@ -58,12 +82,14 @@ class DeadlineExceeded(ImpastoError):
     """The caller's deadline passed before the work was done."""
 
     code = grpc.StatusCode.DEADLINE_EXCEEDED
+    http_status = 504
 
 
 class Unavailable(ImpastoError):
-    """The server is draining."""
+    """The server is draining, or the engine behind it cannot be reached."""
 
     code = grpc.StatusCode.UNAVAILABLE
+    http_status = 503
 
 
 class InferenceFailed(ImpastoError):

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tritonclient.grpc import model_config_pb2
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from server.engines.base import NEVER, Deadline, Engine, InferenceResult, StageTiming
-from server.errors import ModelLoadError, StartupError
+from server.engines.base import (
+    NEVER,
+    Deadline,
+    Engine,
+    InferenceRequest,
+    InferenceResult,
+    StageTiming,
+)
+from server.errors import ModelLoadError, NotFound, StartupError
 from server.generation.latents import latents
 from server.generation.styles import StyleTable
 
@@ -22,36 +30,60 @@ PIXELS = "pixels"
 STYLE_TABLE_PARAMETER = "impasto.style_table"
 
 
+@dataclass(frozen=True)
+class ChainResult:
+    """What the chain made of one request.
+
+    Attributes:
+        pixels: uint8 [pictures, height, width, 3].
+        version: the ensemble's version that made them.
+        stages: how long each model took, per part of the request.
+    """
+
+    pixels: np.ndarray
+    version: str
+    stages: list[StageTiming]
+
+
 class Chain:
     """One picture-making ensemble and its styles.
 
     Attributes:
         model: the ensemble's name.
-        version: the ensemble's version.
         styles: its stylizer's style table.
 
     Args:
         engine: what serves the ensemble.
-        model: the ensemble's name.
-        repository: the model repository, for the style table.
+        config: the ensemble's configuration; `of` checks it.
+        style_table: the file of its stylizer's style codes.
     """
 
-    def __init__(self, engine: Engine, model: str, repository: Path) -> None:
-        """Check that the model makes pixels from latents and style codes.
+    def __init__(self, engine: Engine, config: ModelConfig, style_table: Path) -> None:
+        """Read the style table.
 
         Raises:
-            StartupError: it is not served or does something else.
+            StartupError: it is broken.
         """
-        served = engine.model(model)
-        self.model = model
-        self.version = served.version
+        self.model = config.name
         self._engine = engine
-        self._max_batch_size = served.config.max_batch_size
-        self._pixel_dims = _check_tensors(served.config)
-        sizes = {item.name: item.dims[0] for item in served.config.input}
+        self._max_batch_size = config.max_batch_size
+        sizes = {item.name: item.dims[0] for item in config.input}
         self._latent_size = sizes[LATENT]
-        path = _style_table_path(engine, served.config, repository)
-        self.styles = StyleTable(path, sizes[STYLE_CODE])
+        self.styles = StyleTable(style_table, sizes[STYLE_CODE])
+
+    @classmethod
+    async def of(cls, engine: Engine, model: str, repository: Path) -> Chain:
+        """The chain that the ensemble `model` makes; its style table lies in `repository`.
+
+        Raises:
+            StartupError: the ensemble is not served, or makes no pictures.
+        """
+        try:
+            config = await engine.config(model)
+        except NotFound as error:
+            raise StartupError(f"{error}; choose another --model") from error
+        _check_tensors(config)
+        return cls(engine, config, await _style_table_path(engine, config, repository))
 
     async def warm_up(self) -> None:
         """Make one picture: a model's first run allocates memory that no caller should wait for.
@@ -59,17 +91,19 @@ class Chain:
         Raises:
             StartupError: the picture is not of the declared size.
         """
-        pixels, _ = await self.run([0], None, 0.0, NEVER)
-        if pixels.shape[1:] != self._pixel_dims:
+        pixels = (await self.run([0], None, 0.0, NEVER)).pixels
+        config = await self._engine.config(self.model)
+        declared = next(list(item.dims) for item in config.output if item.name == PIXELS)
+        if list(pixels.shape[1:]) != declared:
             raise StartupError(
-                f"model {self.model!r}: {PIXELS} is declared as {list(self._pixel_dims)}, the "
+                f"model {self.model!r}: {PIXELS} is declared as {declared}, the "
                 f"models make {list(pixels.shape[1:])}; mend its config.pbtxt"
             )
 
     async def run(
         self, seeds: Sequence[int], style: str | None, strength: float, deadline: Deadline
-    ) -> tuple[np.ndarray, list[StageTiming]]:
-        """Pixels uint8 [len(seeds), height, width, 3] and how long each stage took.
+    ) -> ChainResult:
+        """Make one picture per seed.
 
         Requests above the ensemble's max_batch_size are cut into several.
 
@@ -86,7 +120,8 @@ class Chain:
             for task in tasks:
                 task.cancel()
         pixels = np.concatenate([result.outputs[PIXELS] for result in results])
-        return pixels, [timing for result in results for timing in result.stages]
+        stages = [timing for result in results for timing in result.stages]
+        return ChainResult(pixels, results[0].version, stages)
 
     async def _run_part(
         self, seeds: Sequence[int], code: np.ndarray, deadline: Deadline
@@ -95,11 +130,11 @@ class Chain:
             LATENT: latents(seeds, self._latent_size),
             STYLE_CODE: np.repeat(code[None], len(seeds), axis=0),
         }
-        return await self._engine.infer(self.model, inputs, deadline)
+        return await self._engine.infer(InferenceRequest(self.model, inputs, deadline=deadline))
 
 
-def _check_tensors(config: ModelConfig) -> tuple[int, ...]:
-    """Check that the ensemble speaks the chain's tensors; return the dims of its pixels."""
+def _check_tensors(config: ModelConfig) -> None:
+    """Check that the ensemble speaks the chain's tensors."""
     inputs = {
         item.name: (item.data_type, len(item.dims), min(item.dims, default=0))
         for item in config.input
@@ -110,9 +145,8 @@ def _check_tensors(config: ModelConfig) -> tuple[int, ...]:
     fits = fits and all(kind[:2] == vector and kind[2] > 0 for kind in inputs.values())
     if fits:
         pixels = outputs[PIXELS]
-        dims = tuple(pixels.dims)
-        fits = pixels.data_type == model_config_pb2.TYPE_UINT8 and len(dims) == 3
-        fits = fits and min(dims) > 0 and dims[2] == 3
+        fits = pixels.data_type == model_config_pb2.TYPE_UINT8 and len(pixels.dims) == 3
+        fits = fits and min(pixels.dims) > 0 and pixels.dims[2] == 3
     if not fits:
         raise StartupError(
             f"model {config.name!r}: expected inputs {LATENT!r} and {STYLE_CODE!r}, FP32 of one "
@@ -120,13 +154,12 @@ def _check_tensors(config: ModelConfig) -> tuple[int, ...]:
             f"{sorted(inputs)} and outputs {sorted(outputs)}. Choose another --model or mend its "
             f"config.pbtxt"
         )
-    return dims
 
 
-def _style_table_path(engine: Engine, config: ModelConfig, repository: Path) -> Path:
+async def _style_table_path(engine: Engine, config: ModelConfig, repository: Path) -> Path:
     """Where the ensemble's stylizer says that its style table lies."""
     for step in config.ensemble_scheduling.step:
-        parameters = engine.model(step.model_name).config.parameters
+        parameters = (await engine.config(step.model_name)).parameters
         if STYLE_TABLE_PARAMETER in parameters:
             return repository / step.model_name / parameters[STYLE_TABLE_PARAMETER].string_value
     raise ModelLoadError(

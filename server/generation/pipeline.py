@@ -28,6 +28,14 @@ class EncodedPicture:
     height: int
 
 
+@dataclass(frozen=True)
+class GeneratedPictures:
+    """The pictures of one request, and the chain's version that made them."""
+
+    pictures: list[EncodedPicture]
+    version: str
+
+
 class Pipeline:
     """Makes the pictures of validated requests.
 
@@ -47,9 +55,7 @@ class Pipeline:
         self._metrics = metrics
         self._encoders = ThreadPoolExecutor(os.cpu_count(), "encode")
 
-    async def generate(
-        self, request: GenerationRequest, deadline: Deadline
-    ) -> list[EncodedPicture]:
+    async def generate(self, request: GenerationRequest, deadline: Deadline) -> GeneratedPictures:
         """The request's pictures, in the order of their seeds.
 
         Raises:
@@ -59,24 +65,23 @@ class Pipeline:
         """
         with self._admission.admit(request.count):
             deadline.check("the chain")
-            pixels, stages = await self.chain.run(
-                request.seeds, request.style, request.strength, deadline
-            )
-            for stage in stages:
+            made = await self.chain.run(request.seeds, request.style, request.strength, deadline)
+            for stage in made.stages:
                 self._metrics.observe_stage(stage)
             deadline.check("encoding")
             loop = asyncio.get_running_loop()
             data = await asyncio.gather(
                 *(
                     loop.run_in_executor(self._encoders, self._encode, picture, request.format)
-                    for picture in pixels
+                    for picture in made.pixels
                 )
             )
-            height, width = pixels.shape[1:3]
-            return [
+            height, width = made.pixels.shape[1:3]
+            pictures = [
                 EncodedPicture(encoded, seed, width, height)
                 for encoded, seed in zip(data, request.seeds, strict=True)
             ]
+            return GeneratedPictures(pictures, made.version)
 
     def _encode(self, pixels: np.ndarray, output_format: OutputFormat) -> bytes:
         started = time.monotonic()

@@ -7,7 +7,7 @@ from impasto.v1 import image_service_pb2_grpc as pb_grpc
 
 from server.engines.base import Deadline
 from server.errors import InvalidArgument
-from server.generation.pipeline import EncodedPicture, Pipeline
+from server.generation.pipeline import GeneratedPictures, Pipeline
 from server.generation.requests import GenerationRequest, OutputFormat, validate
 from server.grpc.calls import Calls, Context
 from server.telemetry.metrics import Metrics
@@ -47,9 +47,9 @@ class ImageService(pb_grpc.ImageServiceServicer):
         async with self._calls.call("Generate", context):
             deadline = Deadline.after(context.time_remaining())
             wanted = self._validate(request)
-            pictures = await self._pipeline.generate(wanted, deadline)
-            self._metrics.pictures.inc(len(pictures))
-            return self._response(wanted, pictures)
+            made = await self._pipeline.generate(wanted, deadline)
+            self._metrics.pictures.inc(len(made.pictures))
+            return self._response(wanted, made)
         raise AssertionError("unreachable: Calls.call ends every failed call")
 
     def _validate(self, request: pb.GenerateRequest) -> GenerationRequest:
@@ -67,9 +67,7 @@ class ImageService(pb_grpc.ImageServiceServicer):
             styles=self._pipeline.chain.styles.names,
         )
 
-    def _response(
-        self, request: GenerationRequest, pictures: list[EncodedPicture]
-    ) -> pb.GenerateResponse:
+    def _response(self, request: GenerationRequest, made: GeneratedPictures) -> pb.GenerateResponse:
         return pb.GenerateResponse(
             pictures=[
                 pb.Picture(
@@ -78,11 +76,11 @@ class ImageService(pb_grpc.ImageServiceServicer):
                     width=picture.width,
                     height=picture.height,
                 )
-                for picture in pictures
+                for picture in made.pictures
             ],
             format=_WIRE_FORMATS[request.format],
             model=self._pipeline.chain.model,
-            model_version=self._pipeline.chain.version,
+            model_version=made.version,
             style=request.style or "",
             style_strength=request.strength,
         )

@@ -36,12 +36,11 @@ class GrpcListener:
         port: the bound port.
 
     Args:
-        service: what answers.
         host: address to bind.
         port: port to bind; 0 picks a free one.
     """
 
-    def __init__(self, service: pb_grpc.ImageServiceServicer, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int) -> None:
         """Bind the port.
 
         Raises:
@@ -49,7 +48,6 @@ class GrpcListener:
         """
         self._server = grpc.aio.server(options=_OPTIONS)
         self._health = health.aio.HealthServicer()
-        pb_grpc.add_ImageServiceServicer_to_server(service, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
@@ -60,6 +58,10 @@ class GrpcListener:
                 f"gRPC cannot listen on {address(host, port)}; is another server there? Choose "
                 f"another --host or --port (0 picks a free one)"
             ) from error
+
+    def add(self, service: pb_grpc.ImageServiceServicer) -> None:
+        """Answer by `service`; before `start`."""
+        pb_grpc.add_ImageServiceServicer_to_server(service, self._server)
 
     async def start(self) -> None:
         """Accept calls, and say so by the health service."""

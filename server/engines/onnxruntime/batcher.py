@@ -16,8 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime as ort
 
-from server.engines.base import Deadline, StageTiming, Tensors
+from server.engines.base import (
+    Deadline,
+    InferenceRequest,
+    InferenceResult,
+    StageTiming,
+    Tensors,
+)
 from server.engines.onnxruntime.model import OnnxModel
+from server.engines.onnxruntime.statistics import Statistics
+from server.engines.onnxruntime.tensors import check_inputs
 from server.errors import DeadlineExceeded, InferenceFailed, Overloaded, Unavailable
 
 # A full queue drains at the pace of batches, which take tens of milliseconds.
@@ -53,7 +61,9 @@ class Batcher:
     def __init__(self, model: OnnxModel) -> None:
         """Start with every instance idle."""
         self._model = model
-        config = model.config
+        self.config = config = model.config
+        self.version = model.version
+        self.statistics = Statistics()
         self._batches = config.HasField("dynamic_batching")
         self._delay = config.dynamic_batching.max_queue_delay_microseconds / 1e6
         self._max_queue_size = config.dynamic_batching.default_queue_policy.max_queue_size
@@ -63,6 +73,13 @@ class Batcher:
         self._running: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+
+    async def infer(self, request: InferenceRequest) -> InferenceResult:
+        """Run one request; see `Engine.infer`."""
+        rows = check_inputs(self.config, request.inputs)
+        request.deadline.check(self.config.name)
+        outputs, timing = await self.submit(request.inputs, rows, request.deadline)
+        return InferenceResult(outputs, self.version, (timing,))
 
     async def submit(self, inputs: Tensors, rows: int, deadline: Deadline) -> Result:
         """Wait for a place in a batch and for its result; cancelling gives the place up.

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
-from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
+from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup
+from tritonclient.grpc.service_pb2 import ModelMetadataResponse
 
 from server.errors import ModelLoadError
 
@@ -47,6 +48,19 @@ _HONOURED = {
     "ensemble_scheduling.step.output_map",
     "parameters",
 }
+
+
+def describe(config: ModelConfig, versions: list[str]) -> ModelMetadataResponse:
+    """A model's metadata, as Triton makes it from a configuration."""
+    result = ModelMetadataResponse(
+        name=config.name, versions=versions, platform=config.platform or PLATFORM
+    )
+    batch = [-1] if config.max_batch_size > 0 else []
+    for items, described in ((config.input, result.inputs), (config.output, result.outputs)):
+        for item in items:
+            datatype = DataType.Name(item.data_type).removeprefix("TYPE_")
+            described.add(name=item.name, datatype=datatype, shape=[*batch, *item.dims])
+    return result
 
 
 class ConfigFile:

@@ -1,16 +1,20 @@
-"""The engine itself: a model repository, loaded whole or not at all."""
+"""The engine itself: Triton's semantics over a model repository, in this process."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from server.engines.base import NEVER, Deadline, InferenceResult, ServedModel, Tensors
-from server.engines.onnxruntime.batcher import Batcher
-from server.engines.onnxruntime.config import ConfigFile
-from server.engines.onnxruntime.ensemble import Ensemble
-from server.engines.onnxruntime.model import OnnxModel, latest_version
-from server.engines.onnxruntime.tensors import check_inputs
-from server.errors import ModelLoadError, StartupError
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+from tritonclient.grpc.service_pb2 import (
+    ModelMetadataResponse,
+    ModelStatistics,
+    RepositoryIndexResponse,
+)
+
+from server.engines.base import InferenceRequest, InferenceResult
+from server.engines.onnxruntime.config import describe
+from server.engines.onnxruntime.repository import Repository
+from server.errors import NotFound
 
 
 class OnnxRuntimeEngine:
@@ -20,52 +24,67 @@ class OnnxRuntimeEngine:
         repository: folder in Triton's layout; each sub-folder is a model or an ensemble.
     """
 
+    name = "onnxruntime"
+
     def __init__(self, repository: Path) -> None:
+        """Load nothing yet."""
+        self._repository = Repository(repository)
+
+    async def start(self) -> None:
         """Load all models.
 
         Raises:
             ModelLoadError: one of them is broken; none is served then.
         """
-        if not repository.is_dir():
-            raise ModelLoadError(repository, "expected a model repository folder, found none")
-        folders = sorted(path for path in repository.iterdir() if path.is_dir())
-        files = {folder.name: ConfigFile(folder) for folder in folders}
-        models = {name: OnnxModel(file) for name, file in files.items() if not file.is_ensemble}
-        # An ensemble of ensembles is allowed by Triton; nobody here has needed one.
-        configs = {name: model.config for name, model in models.items()}
-        self._ensembles = {
-            name: Ensemble(file, configs) for name, file in files.items() if file.is_ensemble
-        }
-        self._served = {
-            name: ServedModel(model.config, model.version) for name, model in models.items()
-        } | {
-            name: ServedModel(ensemble.config, latest_version(repository / name))
-            for name, ensemble in self._ensembles.items()
-        }
-        self._batchers = {name: Batcher(model) for name, model in models.items()}
-
-    def model(self, name: str) -> ServedModel:
-        """The served model of that name.
-
-        Raises:
-            StartupError: there is none.
-        """
-        if name not in self._served:
-            raise StartupError(f"model {name!r}: not served; served are {sorted(self._served)}")
-        return self._served[name]
-
-    async def infer(
-        self, model: str, inputs: Tensors, deadline: Deadline = NEVER
-    ) -> InferenceResult:
-        """Run one request; see `Engine.infer`."""
-        rows = check_inputs(self.model(model).config, inputs)
-        if model in self._ensembles:
-            return await self._ensembles[model].run(inputs, deadline, self.infer)
-        deadline.check(model)
-        outputs, timing = await self._batchers[model].submit(inputs, rows, deadline)
-        return InferenceResult(outputs, (timing,))
+        self._repository.load_all()
 
     async def close(self) -> None:
         """Finish what runs and free the threads."""
-        for batcher in self._batchers.values():
-            await batcher.close()
+        await self._repository.close()
+
+    async def infer(self, request: InferenceRequest) -> InferenceResult:
+        """Run one request; see `Engine.infer`."""
+        return await self._repository.find(request.model, request.version).infer(request)
+
+    async def ready(self) -> bool:
+        """See `Engine.ready`."""
+        return True
+
+    async def model_ready(self, model: str, version: str = "") -> bool:
+        """See `Engine.model_ready`."""
+        try:
+            self._repository.find(model, version)
+        except NotFound:
+            return False
+        return True
+
+    async def metadata(self, model: str, version: str = "") -> ModelMetadataResponse:
+        """See `Engine.metadata`."""
+        config = self._repository.find(model, version).config
+        return describe(config, [version] if version else list(self._repository.versions(model)))
+
+    async def config(self, model: str, version: str = "") -> ModelConfig:
+        """See `Engine.config`."""
+        return self._repository.find(model, version).config
+
+    async def statistics(self, model: str = "", version: str = "") -> list[ModelStatistics]:
+        """See `Engine.statistics`."""
+        if not model:
+            items = self._repository.all()
+        elif version:
+            items = [self._repository.find(model, version)]
+        else:
+            items = list(self._repository.versions(model).values())
+        return [item.statistics.message(item.config.name, item.version) for item in items]
+
+    async def index(self, ready_only: bool = False) -> list[RepositoryIndexResponse.ModelIndex]:
+        """See `Engine.index`."""
+        return self._repository.index(ready_only)
+
+    async def load(self, model: str, config: ModelConfig | None = None) -> None:
+        """See `Engine.load`."""
+        await self._repository.load(model, config)
+
+    async def unload(self, model: str, dependents: bool = False) -> None:
+        """See `Engine.unload`."""
+        await self._repository.unload(model, dependents)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from tritonclient.grpc.model_config_pb2 import (
     ModelConfig,
@@ -13,11 +13,13 @@ from tritonclient.grpc.model_config_pb2 import (
     ModelOutput,
 )
 
-from server.engines.base import Deadline, InferenceResult, StageTiming, Tensors
+from server.engines.base import InferenceRequest, InferenceResult, StageTiming, Tensors
 from server.engines.onnxruntime.config import ConfigFile
-from server.engines.onnxruntime.tensors import dims_match
+from server.engines.onnxruntime.servable import Servable
+from server.engines.onnxruntime.statistics import Statistics
+from server.engines.onnxruntime.tensors import check_inputs, dims_match
 
-Infer = Callable[[str, Tensors, Deadline], Awaitable[InferenceResult]]
+Find = Callable[[str, str], Servable]
 _LATEST = -1
 
 
@@ -38,19 +40,28 @@ class Ensemble:
 
     Attributes:
         config: its configuration.
+        version: its version folder's name.
+        statistics: what it has done so far.
 
     Args:
         file: its config.pbtxt.
+        version: its version folder's name.
         models: the configurations of all models that it may use as steps.
+        find: finds a step's model when it is about to run.
     """
 
-    def __init__(self, file: ConfigFile, models: Mapping[str, ModelConfig]) -> None:
+    def __init__(
+        self, file: ConfigFile, version: str, models: Mapping[str, ModelConfig], find: Find
+    ) -> None:
         """Check that the steps can run and fit together.
 
         Raises:
             ModelLoadError: they do not.
         """
         self.config = file.config
+        self.version = version
+        self.statistics = Statistics()
+        self._find = find
         self._file = file
         self._steps = list(self.config.ensemble_scheduling.step)
         known = {item.name: _type_of(item) for item in self.config.input}
@@ -125,15 +136,16 @@ class Ensemble:
                 f"{list(have.dims)} of type {have.data_type}",
             )
 
-    async def run(self, inputs: Tensors, deadline: Deadline, infer: Infer) -> InferenceResult:
+    async def infer(self, request: InferenceRequest) -> InferenceResult:
         """Run all steps; those whose inputs are there run at the same time."""
-        tensors = dict(inputs)
+        check_inputs(self.config, request.inputs)
+        tensors = dict(request.inputs)
         stages: list[StageTiming] = []
         waiting = list(self._steps)
         while waiting:
             ready = [step for step in waiting if set(step.input_map.values()) <= tensors.keys()]
             results = await asyncio.gather(
-                *(infer(step.model_name, _inputs_of(step, tensors), deadline) for step in ready)
+                *(self._run_step(step, tensors, request) for step in ready)
             )
             for step, result in zip(ready, results, strict=True):
                 stages.extend(result.stages)
@@ -141,7 +153,17 @@ class Ensemble:
                     tensors[outer] = result.outputs[inner]
             waiting = [step for step in waiting if step not in ready]
         outputs = {item.name: tensors[item.name] for item in self.config.output}
-        return InferenceResult(outputs, tuple(stages))
+        return InferenceResult(outputs, self.version, tuple(stages))
+
+    async def _run_step(
+        self, step: ModelEnsembling.Step, tensors: Tensors, request: InferenceRequest
+    ) -> InferenceResult:
+        inputs = _inputs_of(step, tensors)
+        inner = replace(request, model=step.model_name, inputs=inputs, version="", outputs=())
+        return await self._find(step.model_name, "").infer(inner)
+
+    async def close(self) -> None:
+        """Nothing of its own waits or runs."""
 
 
 def _inputs_of(step: ModelEnsembling.Step, tensors: Tensors) -> Tensors:

@@ -1,7 +1,7 @@
 """The batcher on a real onnxruntime session, over a tiny model that adds 1."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from server.engines.base import NEVER, Deadline
+from server.engines.base import NEVER, Deadline, InferenceRequest, InferenceResult, Tensors
 from server.engines.onnxruntime.engine import OnnxRuntimeEngine
 from server.errors import DeadlineExceeded, InferenceFailed, InvalidArgument, Overloaded
 
@@ -48,16 +48,17 @@ def write_model(repository: Path, extra: str, work: int = 0) -> None:
     onnx.save(model, folder / "1/model.onnx")
 
 
-MakeEngine = Callable[..., OnnxRuntimeEngine]
+MakeEngine = Callable[..., Awaitable[OnnxRuntimeEngine]]
 
 
 @pytest.fixture
 async def make_engine(tmp_path: Path) -> AsyncIterator[MakeEngine]:
     engines = []
 
-    def make(extra: str = "dynamic_batching {}", work: int = 0) -> OnnxRuntimeEngine:
+    async def make(extra: str = "dynamic_batching {}", work: int = 0) -> OnnxRuntimeEngine:
         write_model(tmp_path, extra, work)
         engines.append(OnnxRuntimeEngine(tmp_path))
+        await engines[-1].start()
         return engines[-1]
 
     yield make
@@ -69,15 +70,21 @@ def row(value: float, size: int = 512) -> dict[str, np.ndarray]:
     return {"x": np.full((1, size), value, np.float32)}
 
 
+async def ask(
+    engine: OnnxRuntimeEngine, inputs: Tensors, deadline: Deadline = NEVER
+) -> InferenceResult:
+    return await engine.infer(InferenceRequest("add_one", inputs, deadline=deadline))
+
+
 async def infer(engine: OnnxRuntimeEngine, value: float, size: int = 512) -> tuple[float, int]:
-    result = await engine.infer("add_one", row(value, size))
+    result = await ask(engine, row(value, size))
     assert result.outputs["y"].shape == (1, size)
     assert np.unique(result.outputs["y"]).size == 1
     return float(result.outputs["y"][0, 0]), result.stages[0].batch_size
 
 
 async def test_everybody_gets_their_own_answer_from_full_batches(make_engine: MakeEngine) -> None:
-    engine = make_engine()
+    engine = await make_engine()
     answers = await asyncio.gather(*(infer(engine, value) for value in range(41)))
     assert [answer for answer, _ in answers] == [value + 1 for value in range(41)]
     # Greedy: the first goes alone, the others wait for it and fill whole batches.
@@ -85,26 +92,26 @@ async def test_everybody_gets_their_own_answer_from_full_batches(make_engine: Ma
 
 
 async def test_queue_delay_waits_for_company(make_engine: MakeEngine) -> None:
-    engine = make_engine("dynamic_batching { max_queue_delay_microseconds: 10000000 }")
+    engine = await make_engine("dynamic_batching { max_queue_delay_microseconds: 10000000 }")
     answers = await asyncio.gather(*(infer(engine, value) for value in range(4)))
     assert [size for _, size in answers] == [4] * 4, "a full batch goes at once, a part waits"
 
 
 async def test_queue_delay_ends(make_engine: MakeEngine) -> None:
-    engine = make_engine("dynamic_batching { max_queue_delay_microseconds: 20000 }")
-    result = await engine.infer("add_one", row(1))
+    engine = await make_engine("dynamic_batching { max_queue_delay_microseconds: 20000 }")
+    result = await ask(engine, row(1))
     assert result.stages[0].batch_size == 1
     assert result.stages[0].queue_seconds >= 0.02
 
 
 async def test_without_dynamic_batching_requests_stay_alone(make_engine: MakeEngine) -> None:
-    engine = make_engine("")
+    engine = await make_engine("")
     answers = await asyncio.gather(*(infer(engine, value) for value in range(10)))
     assert {size for _, size in answers} == {1}
 
 
 async def test_no_instance_idles_beside_a_queue(make_engine: MakeEngine) -> None:
-    engine = make_engine(
+    engine = await make_engine(
         "dynamic_batching { max_queue_delay_microseconds: 30000 } instance_group { count: 2 }"
     )
     answers = await asyncio.gather(*(infer(engine, value) for value in range(4)))
@@ -112,7 +119,7 @@ async def test_no_instance_idles_beside_a_queue(make_engine: MakeEngine) -> None
 
 
 async def test_different_shapes_do_not_share_a_batch(make_engine: MakeEngine) -> None:
-    engine = make_engine()
+    engine = await make_engine()
     sizes = [8, 16] * 10
     answers = await asyncio.gather(
         *(infer(engine, index, size) for index, size in enumerate(sizes))
@@ -122,7 +129,7 @@ async def test_different_shapes_do_not_share_a_batch(make_engine: MakeEngine) ->
 
 
 async def test_full_queue_refuses_at_once_and_the_rest_succeeds(make_engine: MakeEngine) -> None:
-    engine = make_engine(
+    engine = await make_engine(
         "dynamic_batching { default_queue_policy { max_queue_size: 8 } }", work=200
     )
     outcomes = await asyncio.gather(
@@ -135,7 +142,7 @@ async def test_full_queue_refuses_at_once_and_the_rest_succeeds(make_engine: Mak
 
 
 async def test_cancelled_requests_leave_no_trace_in_a_batch(make_engine: MakeEngine) -> None:
-    engine = make_engine(work=200)
+    engine = await make_engine(work=200)
     tasks = [asyncio.create_task(infer(engine, value)) for value in range(9)]
     await asyncio.sleep(0)
     for task in tasks[1::2]:
@@ -146,10 +153,10 @@ async def test_cancelled_requests_leave_no_trace_in_a_batch(make_engine: MakeEng
 
 
 async def test_deadline_in_the_queue_fails_only_its_own_request(make_engine: MakeEngine) -> None:
-    engine = make_engine(work=4000)
+    engine = await make_engine(work=4000)
     running = asyncio.create_task(infer(engine, 0))
     await asyncio.sleep(0)
-    late = asyncio.create_task(engine.infer("add_one", row(1), Deadline.after(0.05)))
+    late = asyncio.create_task(ask(engine, row(1), Deadline.after(0.05)))
     patient = asyncio.create_task(infer(engine, 2))
     with pytest.raises(DeadlineExceeded, match="add_one: the deadline passed in the queue"):
         await late
@@ -157,13 +164,13 @@ async def test_deadline_in_the_queue_fails_only_its_own_request(make_engine: Mak
 
 
 async def test_passed_deadline_is_not_started(make_engine: MakeEngine) -> None:
-    engine = make_engine()
+    engine = await make_engine()
     with pytest.raises(DeadlineExceeded, match="the deadline passed before add_one"):
-        await engine.infer("add_one", row(1), Deadline.after(-1))
+        await ask(engine, row(1), Deadline.after(-1))
 
 
 async def test_runtime_failure_is_reported_and_the_instance_lives(make_engine: MakeEngine) -> None:
-    engine = make_engine(work=1)
+    engine = await make_engine(work=1)
     with pytest.raises(InferenceFailed, match="add_one: "):
         await infer(engine, 1, size=100)
     assert await infer(engine, 1) == (2, 1)
@@ -187,15 +194,15 @@ async def test_wrong_tensors_are_named(
     make_engine: MakeEngine, inputs: dict[str, np.ndarray], message: str
 ) -> None:
     with pytest.raises(InvalidArgument) as caught:
-        await make_engine().infer("add_one", inputs, NEVER)
+        await ask(await make_engine(), inputs)
     assert str(caught.value) == message
 
 
 async def test_output_without_the_batch_axis_fails_and_hangs_nobody(
     make_engine: MakeEngine, tmp_path: Path
 ) -> None:
-    engine = make_engine()
-    model = engine._batchers["add_one"]._model
+    engine = await make_engine()
+    model = engine._repository.find("add_one")._model
     whole = model.run
     model.run = lambda instance, inputs: {"y": whole(instance, inputs)["y"].sum(axis=0)}
     outcomes = await asyncio.gather(*(infer(engine, 1) for _ in range(3)), return_exceptions=True)
