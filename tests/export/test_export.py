@@ -15,6 +15,7 @@ from export.errors import ParityError
 from export.models import load_checkpoint, stylizer_model
 from export.onnx_file import OPSET
 from export.parity import check_parity
+from server.engines.base import InferenceRequest
 from server.engines.onnxruntime.engine import OnnxRuntimeEngine
 from training import checkpoint
 from training.checkpoint import Checkpoint, prefixed
@@ -85,9 +86,10 @@ def test_batch_axis_is_dynamic_and_opset_pinned(repository: Path, name: str) -> 
 
 async def test_the_engine_serves_what_was_exported(repository: Path, runs: Path) -> None:
     engine = OnnxRuntimeEngine(repository)
+    await engine.start()
     codes = load_checkpoint(runs / "style").tensors["codes"].numpy()
     inputs = {"latent": np.ones((2, 16), np.float32), "style_code": codes}
-    pixels = (await engine.infer("painting", inputs)).outputs["pixels"]
+    pixels = (await engine.infer(InferenceRequest("painting", inputs))).outputs["pixels"]
     await engine.close()
     assert (pixels.shape, pixels.dtype) == ((2, 256, 256, 3), np.uint8)
     assert not np.array_equal(pixels[0], pixels[1])
