@@ -38,8 +38,8 @@ class OnnxModel:
         instances: one onnxruntime session each.
     """
 
-    def __init__(self, file: ConfigFile) -> None:
-        """Load the latest version beside the configuration `file`.
+    def __init__(self, file: ConfigFile, version: str) -> None:
+        """Load the version folder `version` beside the configuration `file`.
 
         Raises:
             ModelLoadError: the model file is broken, or the configuration disagrees with it.
@@ -47,7 +47,7 @@ class OnnxModel:
         folder = file.path.parent
         self.file = file
         self.config = file.config
-        self.version = latest_version(folder)
+        self.version = version
         self.path = folder / self.version / MODEL_FILE
         self.output_names = [item.name for item in self.config.output]
         self.instances: list[ort.InferenceSession] = [

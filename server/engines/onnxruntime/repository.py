@@ -40,7 +40,11 @@ class Repository:
             raise ModelLoadError(self._folder, "expected a model repository folder, found none")
         folders = sorted(path for path in self._folder.iterdir() if path.is_dir())
         files = {folder.name: ConfigFile(folder) for folder in folders}
-        models = {name: OnnxModel(file) for name, file in files.items() if not file.is_ensemble}
+        models = {
+            name: OnnxModel(file, latest_version(file.path.parent))
+            for name, file in files.items()
+            if not file.is_ensemble
+        }
         # An ensemble of ensembles is allowed by Triton; nobody here has needed one.
         configs = {name: model.config for name, model in models.items()}
         ensembles = {
