@@ -1,7 +1,7 @@
-"""The dynamic batcher: one per model, it joins waiting requests into batches.
+"""The dynamic batcher: one per model version, it joins waiting requests into batches.
 
 A plain state machine on the event loop: `_dispatch` runs whenever a request arrives, an instance
-becomes free or a queue delay ends. The batches themselves run on one thread per instance.
+becomes free or a queue delay ends. The batches themselves run on threads.
 """
 
 from __future__ import annotations
@@ -9,216 +9,329 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping
+from itertools import islice
 
-import numpy as np
-import onnxruntime as ort
-
-from server.engines.base import (
-    Deadline,
-    InferenceRequest,
-    InferenceResult,
-    StageTiming,
-    Tensors,
-)
+from server.engines.base import InferenceRequest, InferenceResult, StageTiming, Tensors
+from server.engines.onnxruntime.cores import Cores
+from server.engines.onnxruntime.instances import Instance, Instances
 from server.engines.onnxruntime.model import OnnxModel
+from server.engines.onnxruntime.ordering import Ordering
+from server.engines.onnxruntime.program import Executed, Program, Stage
+from server.engines.onnxruntime.request_queue import Entry, RequestQueue
 from server.engines.onnxruntime.statistics import Statistics
-from server.engines.onnxruntime.tensors import check_inputs
-from server.errors import DeadlineExceeded, InferenceFailed, Overloaded, Unavailable
+from server.engines.onnxruntime.tensors import Shapes, Signature
+from server.errors import (
+    DeadlineExceeded,
+    ImpastoError,
+    InferenceFailed,
+    InvalidArgument,
+    Unavailable,
+)
 
-# A full queue drains at the pace of batches, which take tens of milliseconds.
-_RETRY_AFTER_SECONDS = 0.5
-
-Result = tuple[Tensors, StageTiming]
-
-
-@dataclass(eq=False)
-class _Entry:
-    """A waiting request."""
-
-    inputs: Tensors
-    rows: int
-    deadline: Deadline
-    arrived: float
-    result: asyncio.Future[Result]
-
-    @property
-    def signature(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """What must be equal in all requests of a batch."""
-        return tuple((name, array.shape[1:]) for name, array in sorted(self.inputs.items()))
+_MICROSECOND = 1e-6
+# Shorter than handing work to a thread and back: such a batch runs where it is.
+_BRIEF_SECONDS = 100 * _MICROSECOND
+_BRIEF_RUNS = 8
+# How far to look past requests of other shapes for companions.
+_LOOK_AHEAD = 64
 
 
 class Batcher:
-    """Batches the requests of one model over its instances.
+    """Batches the requests of one model version over its instances.
+
+    Attributes:
+        config: the model's configuration. Its dynamic_batching gives delay, sizes and queues; a
+            model without dynamic_batching runs every request by itself.
+        version: the model's version.
+        statistics: what it has done so far.
+        instances: what runs its batches.
 
     Args:
-        model: what runs the batches. Its dynamic_batching gives the queue delay and the queue
-            size; a model without dynamic_batching runs every request by itself.
+        model: what runs.
+        cores: what all models share.
     """
 
-    def __init__(self, model: OnnxModel) -> None:
+    def __init__(self, model: OnnxModel, cores: Cores) -> None:
         """Start with every instance idle."""
-        self._model = model
         self.config = config = model.config
         self.version = model.version
         self.statistics = Statistics()
+        self.instances = Instances(model, cores)
+        self._model = model
+        self._cores = cores
+        self._signature = Signature(config)
+        self._programs: dict[tuple[str, ...], Program] = {}
+        batching = config.dynamic_batching
         self._batches = config.HasField("dynamic_batching")
-        self._delay = config.dynamic_batching.max_queue_delay_microseconds / 1e6
-        self._max_queue_size = config.dynamic_batching.default_queue_policy.max_queue_size
-        self._queue: deque[_Entry] = deque()
-        self._idle: list[ort.InferenceSession] = list(model.instances)
-        self._threads = ThreadPoolExecutor(len(model.instances), f"{config.name}-instance")
+        self._preferred = sorted(batching.preferred_batch_size)
+        self._delay = batching.max_queue_delay_microseconds * _MICROSECOND
+        self._queue = RequestQueue(config.name, batching)
+        self._ordering = Ordering() if batching.preserve_ordering else None
         self._running: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._brief_runs = 0
+        # Whether a request may run when it comes, without regard for others.
+        self._at_once = not self._delay and not batching.preserve_ordering
         self._closed = False
 
     async def infer(self, request: InferenceRequest) -> InferenceResult:
         """Run one request; see `Engine.infer`."""
-        rows = check_inputs(self.config, request.inputs)
-        request.deadline.check(self.config.name)
-        outputs, timing = await self.submit(request.inputs, rows, request.deadline)
-        return InferenceResult(outputs, self.version, (timing,))
+        try:
+            rows, shapes = self._signature.check(request.inputs)
+            program = self._program(tuple(request.outputs))
+        except ImpastoError:
+            self.statistics.failed(0.0)
+            raise
+        return await self.run(program, request, rows, shapes)
 
-    async def submit(self, inputs: Tensors, rows: int, deadline: Deadline) -> Result:
-        """Wait for a place in a batch and for its result; cancelling gives the place up.
+    async def run(
+        self,
+        program: Program,
+        request: InferenceRequest,
+        rows: int,
+        shapes: Shapes,
+    ) -> InferenceResult:
+        """Run a program that begins with this model on a checked request; see `Engine.infer`.
 
-        Raises:
-            Overloaded: the queue is full.
-            DeadlineExceeded: the deadline passed before the batch began.
-            InferenceFailed: the runtime failed on the batch.
-            Unavailable: the engine is closed.
+        Args:
+            program: what to run.
+            request: its inputs by the program's names.
+            rows: rows of each input.
+            shapes: what must be equal in all requests of a batch.
         """
-        if self._closed:
-            raise Unavailable(f"{self._model.config.name}: the engine is closed")
-        self._drop_abandoned()
-        if self._idle == [] and 0 < self._max_queue_size <= len(self._queue):
-            raise Overloaded(
-                f"{self._model.config.name}: {self._max_queue_size} requests wait already",
-                _RETRY_AFTER_SECONDS,
-            )
-        result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Entry(inputs, rows, deadline, time.monotonic(), result))
-        self._dispatch()
-        return await result
+        arrived = time.monotonic()
+        result: asyncio.Future[InferenceResult] = asyncio.get_running_loop().create_future()
+        entry = Entry(program, request.inputs, rows, shapes, request.deadline, arrived, result)
+        self._cores.enter()
+        try:
+            self._check_open(request)
+            if self._brief_runs >= _BRIEF_RUNS and self._at_once:
+                self._run_here(entry)
+            else:
+                self._enqueue(entry, request)
+            return await result
+        except BaseException:
+            self._forget(entry)
+            self.statistics.failed(time.monotonic() - arrived)
+            raise
+        finally:
+            self._cores.leave()
+
+    @property
+    def may_join(self) -> bool:
+        """Whether an ensemble may run this model and its neighbours as one batch."""
+        return self._batches and self.instances.automatic and self.config.max_batch_size > 0
+
+    def stage(self, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> Stage:
+        """This model in a program; maps from its names to the program's."""
+        return Stage(self._model, self.statistics, dict(inputs), dict(outputs))
 
     async def close(self) -> None:
-        """Run what waits, then free the threads."""
+        """Run what waits, and refuse what comes."""
         self._closed = True
         while self._queue or self._running:
             self._dispatch()
-            await asyncio.sleep(0) if not self._running else await asyncio.wait(self._running)
-        self._threads.shutdown()
+            await asyncio.wait(self._running) if self._running else await asyncio.sleep(0.001)
+
+    def _program(self, outputs: tuple[str, ...]) -> Program:
+        """This model alone, for the wanted outputs."""
+        if outputs not in self._programs:
+            known = [item.name for item in self.config.output]
+            if unknown := set(outputs) - set(known):
+                raise InvalidArgument(f"{self.config.name} outputs", f"of {known}", sorted(unknown))
+            names = [name for name in known if name in outputs or not outputs]
+            inputs = {item.name: item.name for item in self.config.input}
+            stage = self.stage(inputs, {name: name for name in names})
+            # In canonical order, so that there are as many programs as subsets at most.
+            program = self._programs.setdefault(tuple(names), Program([stage], names))
+            if outputs:
+                return program
+            self._programs[()] = program
+        return self._programs[outputs]
+
+    def _check_open(self, request: InferenceRequest) -> None:
+        if self._closed:
+            raise Unavailable(f"{self.config.name}: version {self.version} is no longer served")
+        request.deadline.check(self.config.name)
+
+    def _enqueue(self, entry: Entry, request: InferenceRequest) -> None:
+        self._queue.put(entry, request.priority)
+        if self._ordering:
+            self._ordering.begin(entry)
+        self._dispatch()
+        if not entry.result.done() and entry in self._queue:
+            self._watch(entry, request)
+
+    def _watch(self, entry: Entry, request: InferenceRequest) -> None:
+        """End the entry's wait when its deadline or its timeout in the queue comes."""
+        timeout = self._queue.timeout(request.priority, request.timeout)
+        ends = [seconds for seconds in (timeout, request.deadline.remaining) if seconds is not None]
+        if ends:
+            loop = asyncio.get_running_loop()
+            entry.timer = loop.call_later(min(ends), self._expire, entry)
+
+    def _expire(self, entry: Entry) -> None:
+        """The entry has waited too long."""
+        if not entry.deadline.passed and self._queue.delay(entry):
+            if (remaining := entry.deadline.remaining) is not None:
+                entry.timer = asyncio.get_running_loop().call_later(remaining, self._expire, entry)
+            return
+        what = "deadline" if entry.deadline.passed else "queue's timeout"
+        if self._queue.remove(entry):
+            error = DeadlineExceeded(f"{self.config.name}: the {what} passed in the queue")
+            self._deliver(entry, error)
+        self._dispatch()
+
+    def _forget(self, entry: Entry) -> None:
+        """Drop a request whose caller is gone; its place is free at once."""
+        if entry.timer:
+            entry.timer.cancel()
+        if self._queue.remove(entry) and self._ordering:
+            self._ordering.end(entry, lambda: None)
 
     def _dispatch(self) -> None:
         """Start batches while there are both waiting requests and idle instances."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._drop_abandoned()
-        while self._queue and self._idle:
-            if (wait := self._remaining_delay()) > 0:
-                self._timer = asyncio.get_running_loop().call_later(wait, self._dispatch)
+        share, due = self._share(), False
+        while self._queue:
+            size = self._preferred_size()
+            if not (size or due) and (delay := self._remaining_delay()) > 0:
+                self._timer = asyncio.get_running_loop().call_later(delay, self._dispatch)
                 return
-            for batch in self._take_batches():
-                task = asyncio.create_task(self._execute(self._idle.pop(), batch))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
+            # Once due, all that waits goes, though what one batch leaves is less than was due.
+            due = not self._preferred
+            instance = self.instances.acquire()
+            if instance is None:
+                self._cores.call_when_free(self._dispatch)
+                return
+            self._start(instance, self._take_batch(size or share))
 
-    def _drop_abandoned(self) -> None:
-        """Forget requests whose caller is gone, and fail those whose deadline passed."""
-        for entry in [entry for entry in self._queue if entry.deadline.passed]:
-            if not entry.result.done():
-                error = f"{self._model.config.name}: the deadline passed in the queue"
-                entry.result.set_exception(DeadlineExceeded(error))
-        self._queue = deque(entry for entry in self._queue if not entry.result.done())
+    def _start(self, instance: Instance, batch: list[Entry]) -> None:
+        task = asyncio.get_running_loop().create_task(self._execute(instance, batch))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def _share(self) -> int:
+        """Rows for each idle instance: one full batch beside an idle one takes longer than two."""
+        most = max(1, self.config.max_batch_size) if self._batches else 1
+        return min(most, math.ceil(self._queue.rows / max(1, self.instances.idle)))
+
+    def _preferred_size(self) -> int:
+        """The largest of the preferred sizes that the waiting requests can fill, or 0."""
+        return max((size for size in self._preferred if size <= self._queue.rows), default=0)
 
     def _remaining_delay(self) -> float:
-        """Seconds that the oldest request still may wait for company; 0 where it should go."""
-        waiting = sum(entry.rows for entry in self._queue)
-        if self._closed or waiting >= self._model.config.max_batch_size:
+        """Seconds that the waiting requests still may wait for company; 0 where they should go."""
+        if not self._delay or self._closed or self._queue.rows >= self.config.max_batch_size:
             return 0.0
-        return self._queue[0].arrived + self._delay - time.monotonic()
+        return self._queue.oldest + self._delay - time.monotonic()
 
-    def _take_batches(self) -> list[list[_Entry]]:
-        """Take a batch for every idle instance, as far as the queue goes.
-
-        Waiting rows are shared evenly: one full batch on one instance beside an idle one would
-        take longer than two halves.
-        """
-        greatest = self._model.config.max_batch_size
-        waiting = sum(entry.rows for entry in self._queue)
-        share = min(greatest, math.ceil(waiting / len(self._idle))) if self._batches else 1
-        batches: list[list[_Entry]] = []
-        while self._queue and len(batches) < len(self._idle):
-            batches.append(self._take_batch(share))
-        return batches
-
-    def _take_batch(self, limit: int) -> list[_Entry]:
-        """Take the oldest request and those that fit with it, in order of arrival."""
-        first = self._queue.popleft()
-        batch, rows, left = [first], first.rows, deque[_Entry]()
-        while self._queue and rows < limit:
-            entry = self._queue.popleft()
-            if entry.signature == first.signature and rows + entry.rows <= limit:
+    def _take_batch(self, limit: int) -> list[Entry]:
+        """Take the most urgent request and those that fit with it."""
+        batch: list[Entry] = []
+        rows = 0
+        for entry in list(islice(self._queue, _LOOK_AHEAD)):
+            fits = not batch or (
+                entry.program is batch[0].program
+                and entry.shapes == batch[0].shapes
+                and rows + entry.rows <= limit
+            )
+            if fits:
+                self._queue.remove(entry)
+                if entry.timer:
+                    entry.timer.cancel()
                 batch.append(entry)
                 rows += entry.rows
-            else:
-                left.append(entry)
-        self._queue.extendleft(reversed(left))
+            if rows >= limit or not self._batches:
+                break
         return batch
 
-    async def _execute(self, instance: ort.InferenceSession, batch: list[_Entry]) -> None:
-        """Run one batch and hand out the results; whatever happens, the instance comes back."""
+    def _run_here(self, entry: Entry) -> None:
+        """Run a brief request on the event loop: a thread would cost more than the work."""
         started = time.monotonic()
         try:
-            outputs = await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._model.run, instance, _join(batch)
-            )
-            _check_rows(outputs, sum(entry.rows for entry in batch))
+            done = entry.program.run(self.instances.fewest_threads, [entry])
         # onnxruntime's exceptions share no base class below Exception.
         except Exception as error:
-            for entry in batch:
-                if not entry.result.done():
-                    failure = InferenceFailed(f"{self._model.config.name}: {error}")
-                    failure.__cause__ = error
-                    entry.result.set_exception(failure)
-        else:
-            self._hand_out(batch, outputs, started)
+            raise self._failure(error) from error
+        self._hand_out([entry], done, started)
+
+    async def _execute(self, instance: Instance, batch: list[Entry]) -> None:
+        """Run one batch and hand out the results; whatever happens, the instance comes back."""
+        try:
+            try:
+                await self._run_on_thread(instance, batch)
+            except Exception as error:
+                if len(batch) == 1:
+                    self._deliver(batch[0], self._failure(error))
+                # What one request did to the batch must not harm the others: each by itself.
+                for entry in batch if len(batch) > 1 else []:
+                    await self._run_alone(instance, entry)
         finally:
-            self._idle.append(instance)
+            self.instances.release(instance)
             self._dispatch()
 
-    def _hand_out(self, batch: list[_Entry], outputs: Tensors, started: float) -> None:
-        seconds = time.monotonic() - started
-        rows = sum(entry.rows for entry in batch)
+    async def _run_alone(self, instance: Instance, entry: Entry) -> None:
+        if entry.abandoned:
+            return
+        try:
+            await self._run_on_thread(instance, [entry])
+        except Exception as error:
+            self._deliver(entry, self._failure(error))
+
+    async def _run_on_thread(self, instance: Instance, batch: list[Entry]) -> None:
+        started = time.monotonic()
+        program, threads = batch[0].program, self._cores.threads
+        loop = asyncio.get_running_loop()
+        done = await loop.run_in_executor(threads, program.run, instance.threads, batch)
+        self._hand_out(batch, done, started)
+
+    def _hand_out(self, batch: list[Entry], done: Executed[Entry], started: float) -> None:
+        """Give each request its rows, and count."""
+        program = batch[0].program
+        for stage, run in zip(program.stages, done.runs, strict=False):
+            stage.statistics.executed(run.rows, run.seconds)
+        brief = sum(run.seconds for run in done.runs) < _BRIEF_SECONDS
+        self._brief_runs = self._brief_runs + 1 if brief else 0
         first = 0
-        for entry in batch:
-            part = slice(first, first + entry.rows)
+        for entry in done.entries:
+            part = program.part(done.outputs, slice(first, first + entry.rows))
             first += entry.rows
-            if not entry.result.done():
-                timing = StageTiming(
-                    self._model.config.name, started - entry.arrived, seconds, rows
-                )
-                own = {name: array[part] for name, array in outputs.items()}
-                entry.result.set_result((own, timing))
+            self._deliver(entry, self._answer(entry, part, done, started))
+        if len(done.entries) < len(batch):
+            for entry in set(batch).difference(done.entries):
+                self._deliver(entry, DeadlineExceeded(f"{self.config.name}: the deadline passed"))
 
+    def _answer(
+        self, entry: Entry, outputs: Tensors, done: Executed[Entry], started: float
+    ) -> InferenceResult:
+        queued = started - entry.arrived
+        timings = []
+        for stage, run in zip(entry.program.stages, done.runs, strict=True):
+            name = stage.model.config.name
+            timings.append(StageTiming(name, queued, run.seconds, run.rows))
+            stage.statistics.succeeded(entry.rows, queued, run.seconds, queued + run.seconds)
+            queued = 0.0
+        return InferenceResult(outputs, self.version, tuple(timings))
 
-def _join(batch: list[_Entry]) -> Tensors:
-    if len(batch) == 1:
-        return batch[0].inputs
-    return {
-        name: np.concatenate([entry.inputs[name] for entry in batch]) for name in batch[0].inputs
-    }
+    def _failure(self, error: Exception) -> InferenceFailed:
+        failure = InferenceFailed(f"{self.config.name}: {error}")
+        failure.__cause__ = error
+        return failure
 
+    def _deliver(self, entry: Entry, outcome: InferenceResult | ImpastoError) -> None:
+        def deliver() -> None:
+            if entry.result.done():
+                return
+            if isinstance(outcome, ImpastoError):
+                entry.result.set_exception(outcome)
+            else:
+                entry.result.set_result(outcome)
 
-def _check_rows(outputs: Tensors, rows: int) -> None:
-    """Refuse outputs that cannot be cut into their requests' parts.
-
-    Raises:
-        ValueError: an output has another number of rows than the batch.
-    """
-    for name, array in outputs.items():
-        if array.shape[:1] != (rows,):
-            raise ValueError(f"output {name!r}: expected {rows} rows, got shape {array.shape}")
+        if self._ordering:
+            self._ordering.end(entry, deliver)
+        else:
+            deliver()

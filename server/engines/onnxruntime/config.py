@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup
 from tritonclient.grpc.service_pb2 import ModelMetadataResponse
 
+from server.engines.onnxruntime.cores import available_cores
 from server.errors import ModelLoadError
 
 CONFIG_NAME = "config.pbtxt"
@@ -36,9 +37,17 @@ _HONOURED = {
     "output.data_type",
     "output.dims",
     "dynamic_batching",
+    "dynamic_batching.preferred_batch_size",
     "dynamic_batching.max_queue_delay_microseconds",
+    "dynamic_batching.preserve_ordering",
+    "dynamic_batching.priority_levels",
+    "dynamic_batching.default_priority_level",
     "dynamic_batching.default_queue_policy",
+    "dynamic_batching.default_queue_policy.timeout_action",
+    "dynamic_batching.default_queue_policy.default_timeout_microseconds",
+    "dynamic_batching.default_queue_policy.allow_timeout_override",
     "dynamic_batching.default_queue_policy.max_queue_size",
+    "dynamic_batching.priority_queue_policy",
     "instance_group.name",
     "instance_group.kind",
     "instance_group.count",
@@ -117,9 +126,8 @@ class ConfigFile:
                 "name", f"expected the folder's name {folder!r}, got {self.config.name!r}"
             )
         self.config.name = folder
-        if self.config.max_batch_size < 1:
-            got = self.config.max_batch_size
-            raise self.fault("max_batch_size", f"expected max_batch_size of at least 1, got {got}")
+        if (got := self.config.max_batch_size) < 0:
+            raise self.fault("max_batch_size", f"expected max_batch_size of at least 0, got {got}")
         if self.is_ensemble:
             self._check_ensemble()
         else:
@@ -157,23 +165,23 @@ class ConfigFile:
                 raise self.fault(name, f"unknown parameter {name!r}; known: {INTRA_OP_THREADS}")
 
     @property
-    def instances(self) -> int:
-        """Number of execution instances."""
-        return sum(max(1, group.count) for group in self.config.instance_group) or 1
+    def instances(self) -> int | None:
+        """How many batches may run at once; None where instance_group does not say."""
+        return sum(max(1, group.count) for group in self.config.instance_group) or None
 
     @property
-    def intra_op_threads(self) -> int:
-        """Threads of one instance; 0 lets the runtime take all cores.
+    def intra_op_threads(self) -> int | None:
+        """Threads of one instance; None where they follow the load.
 
         Raises:
             ModelLoadError: the parameter is no such number.
         """
         if INTRA_OP_THREADS not in self.config.parameters:
-            return 0
+            return None
         text = self.config.parameters[INTRA_OP_THREADS].string_value
         if not text.isdecimal():
             raise self.fault(INTRA_OP_THREADS, f"expected a whole number of threads, got {text!r}")
-        return int(text)
+        return int(text) or available_cores()
 
 
 def _set_fields(message: Message, prefix: str = "") -> Iterator[str]:

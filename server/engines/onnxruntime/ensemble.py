@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from tritonclient.grpc.model_config_pb2 import (
-    ModelConfig,
-    ModelEnsembling,
-    ModelInput,
-    ModelOutput,
-)
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from server.engines.base import InferenceRequest, InferenceResult, StageTiming, Tensors
+from server.engines.onnxruntime.batcher import Batcher
 from server.engines.onnxruntime.config import ConfigFile
+from server.engines.onnxruntime.ensemble_plan import Group, Plan, Step
+from server.engines.onnxruntime.program import Program
 from server.engines.onnxruntime.servable import Servable
 from server.engines.onnxruntime.statistics import Statistics
-from server.engines.onnxruntime.tensors import check_inputs, dims_match
+from server.engines.onnxruntime.tensors import Signature
+from server.errors import InvalidArgument, Unavailable
 
 Find = Callable[[str, str], Servable]
-_LATEST = -1
-
-
-@dataclass(frozen=True)
-class _TensorType:
-    data_type: int
-    dims: tuple[int, ...]
-
-    def fits(self, other: _TensorType) -> bool:
-        """Whether a tensor of this type can be used as `other`; -1 fits any size."""
-        return self.data_type == other.data_type and (
-            dims_match(self.dims, other.dims) or dims_match(other.dims, self.dims)
-        )
 
 
 class Ensemble:
-    """A checked ensemble.
+    """One version of an ensemble.
 
     Attributes:
         config: its configuration.
@@ -61,114 +48,127 @@ class Ensemble:
         self.config = file.config
         self.version = version
         self.statistics = Statistics()
+        self._groups = Plan(file, models).groups
         self._find = find
-        self._file = file
-        self._steps = list(self.config.ensemble_scheduling.step)
-        known = {item.name: _type_of(item) for item in self.config.input}
-        for step in self._steps:
-            known |= self._check_step(step, known, models)
-        for item in self.config.output:
-            if item.name not in known:
-                raise file.fault(item.name, f"output {item.name!r}: no step makes it")
-            self._check_type(item.name, known[item.name], _type_of(item))
-
-    def _check_step(
-        self,
-        step: ModelEnsembling.Step,
-        known: Mapping[str, _TensorType],
-        models: Mapping[str, ModelConfig],
-    ) -> dict[str, _TensorType]:
-        """Check one step against the tensors known so far; return the tensors that it adds."""
-        name = step.model_name
-        if name not in models:
-            raise self._file.fault(
-                name, f"step {name!r}: no such model; the repository has {sorted(models)}"
-            )
-        model = models[name]
-        if step.model_version not in (0, _LATEST):
-            raise self._file.fault(
-                "model_version", f"expected model_version -1 (latest), got {step.model_version}"
-            )
-        if model.max_batch_size < self.config.max_batch_size:
-            raise self._file.fault(
-                "max_batch_size",
-                f"step {name!r} takes batches of {model.max_batch_size} only, the ensemble "
-                f"{self.config.max_batch_size}",
-            )
-        inputs = {item.name: _type_of(item) for item in model.input}
-        outputs = {item.name: _type_of(item) for item in model.output}
-        self._check_names(name, "input_map", step.input_map, inputs, complete=True)
-        self._check_names(name, "output_map", step.output_map, outputs, complete=False)
-        for inner, outer in step.input_map.items():
-            if outer not in known:
-                raise self._file.fault(
-                    outer, f"step {name!r}: {outer!r} is no input and no earlier step makes it"
-                )
-            self._check_type(f"{name}.{inner}", known[outer], inputs[inner])
-        if twice := known.keys() & set(step.output_map.values()):
-            raise self._file.fault(
-                twice.pop(), f"step {name!r}: makes a tensor that exists already"
-            )
-        return {outer: outputs[inner] for inner, outer in step.output_map.items()}
-
-    def _check_names(
-        self,
-        step: str,
-        field: str,
-        mapping: Mapping[str, str],
-        declared: Mapping[str, _TensorType],
-        complete: bool,
-    ) -> None:
-        unknown = mapping.keys() - declared.keys()
-        missing = declared.keys() - mapping.keys() if complete else set()
-        if unknown or missing or not mapping:
-            raise self._file.fault(
-                step,
-                f"step {step!r}: {field} has keys {sorted(mapping)}, the model has "
-                f"{sorted(declared)}",
-            )
-
-    def _check_type(self, name: str, have: _TensorType, want: _TensorType) -> None:
-        if not have.fits(want):
-            raise self._file.fault(
-                name.rsplit(".", 1)[-1],
-                f"{name}: expected dims {list(want.dims)} of type {want.data_type}, got "
-                f"{list(have.dims)} of type {have.data_type}",
-            )
+        self._signature = Signature(self.config)
+        self._programs: dict[Group, tuple[Sequence[Servable], Program | None]] = {}
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closed = False
 
     async def infer(self, request: InferenceRequest) -> InferenceResult:
-        """Run all steps; those whose inputs are there run at the same time."""
-        check_inputs(self.config, request.inputs)
-        tensors = dict(request.inputs)
-        stages: list[StageTiming] = []
-        waiting = list(self._steps)
-        while waiting:
-            ready = [step for step in waiting if set(step.input_map.values()) <= tensors.keys()]
-            results = await asyncio.gather(
-                *(self._run_step(step, tensors, request) for step in ready)
-            )
-            for step, result in zip(ready, results, strict=True):
-                stages.extend(result.stages)
-                for inner, outer in step.output_map.items():
-                    tensors[outer] = result.outputs[inner]
-            waiting = [step for step in waiting if step not in ready]
-        outputs = {item.name: tensors[item.name] for item in self.config.output}
-        return InferenceResult(outputs, self.version, tuple(stages))
-
-    async def _run_step(
-        self, step: ModelEnsembling.Step, tensors: Tensors, request: InferenceRequest
-    ) -> InferenceResult:
-        inputs = _inputs_of(step, tensors)
-        inner = replace(request, model=step.model_name, inputs=inputs, version="", outputs=())
-        return await self._find(step.model_name, "").infer(inner)
+        """Run one request; see `Engine.infer`."""
+        started = time.monotonic()
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            rows, _ = self._signature.check(request.inputs)
+            names = self._wanted(request.outputs)
+            self._check_open(request)
+            tensors, stages = await self._run(request, rows)
+        except BaseException:
+            self.statistics.failed(time.monotonic() - started)
+            raise
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+        self._count(rows, stages, time.monotonic() - started)
+        return InferenceResult({name: tensors[name] for name in names}, self.version, stages)
 
     async def close(self) -> None:
-        """Nothing of its own waits or runs."""
+        """Refuse what comes, and wait for what is under way."""
+        self._closed = True
+        await self._idle.wait()
+
+    def _wanted(self, outputs: Sequence[str]) -> Sequence[str]:
+        known = [item.name for item in self.config.output]
+        if unknown := set(outputs).difference(known):
+            raise InvalidArgument(f"{self.config.name} outputs", f"of {known}", sorted(unknown))
+        return outputs or known
+
+    def _check_open(self, request: InferenceRequest) -> None:
+        if self._closed:
+            raise Unavailable(f"{self.config.name}: version {self.version} is no longer served")
+        request.deadline.check(self.config.name)
+
+    def _count(self, rows: int, stages: Sequence[StageTiming], seconds: float) -> None:
+        computed = sum(stage.compute_seconds for stage in stages)
+        queued = sum(stage.queue_seconds for stage in stages)
+        self.statistics.executed(rows, computed)
+        self.statistics.succeeded(rows, queued, computed, seconds)
+
+    async def _run(
+        self, request: InferenceRequest, rows: int
+    ) -> tuple[Tensors, tuple[StageTiming, ...]]:
+        """Run all groups, each once its inputs are there."""
+        if len(self._groups) == 1:
+            result = await self._run_group(self._groups[0], request.inputs, request, rows)
+            return {**request.inputs, **result.outputs}, result.stages
+        maker: dict[str, asyncio.Task[InferenceResult]] = {}
+
+        async def run(group: Group) -> InferenceResult:
+            tensors = dict(request.inputs)
+            for name in maker.keys() & set(group.inputs):
+                tensors[name] = (await maker[name]).outputs[name]
+            return await self._run_group(group, tensors, request, rows)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for group in self._groups:
+                    task = tasks.create_task(run(group))
+                    maker |= dict.fromkeys(group.outputs, task)
+        except BaseExceptionGroup as failures:
+            # The first to fail has cancelled the others.
+            raise failures.exceptions[0] from None
+        tensors = {name: task.result().outputs[name] for name, task in maker.items()}
+        results = [task.result() for task in dict.fromkeys(maker.values())]
+        stages = tuple(stage for result in results for stage in result.stages)
+        return {**request.inputs, **tensors}, stages
+
+    async def _run_group(
+        self, group: Group, tensors: Tensors, request: InferenceRequest, rows: int
+    ) -> InferenceResult:
+        """Run consecutive steps: as one batch where their models allow it, else one by one."""
+        models = [self._find(step.model_name, "") for step in group.steps]
+        program = self._program(group, models)
+        if program is not None:
+            first = models[0]
+            assert isinstance(first, Batcher)
+            inputs = {name: tensors[name] for name in group.inputs}
+            shapes = tuple(array.shape[1:] for array in inputs.values())
+            return await first.run(program, replace(request, inputs=inputs), rows, shapes)
+        made, stages = dict(tensors), list[StageTiming]()
+        for step, model in zip(group.steps, models, strict=True):
+            result = await model.infer(_step_request(step, made, request))
+            stages += result.stages
+            made |= {outer: result.outputs[inner] for inner, outer in step.output_map.items()}
+        outputs = {name: made[name] for name in group.outputs}
+        return InferenceResult(outputs, self.version, tuple(stages))
+
+    def _program(self, group: Group, models: Sequence[Servable]) -> Program | None:
+        """What runs a group as one batch; None where its models cannot be run so."""
+        known = self._programs.get(group)
+        if known is None or known[0] != models:
+            # The first time, or a model was reloaded.
+            known = self._programs[group] = models, _together(group, models)
+        return known[1]
 
 
-def _inputs_of(step: ModelEnsembling.Step, tensors: Tensors) -> Tensors:
-    return {inner: tensors[outer] for inner, outer in step.input_map.items()}
+def _step_request(step: Step, tensors: Tensors, request: InferenceRequest) -> InferenceRequest:
+    inputs = {inner: tensors[outer] for inner, outer in step.input_map.items()}
+    outputs = tuple(step.output_map)
+    return replace(request, model=step.model_name, inputs=inputs, version="", outputs=outputs)
 
 
-def _type_of(item: ModelInput | ModelOutput) -> _TensorType:
-    return _TensorType(item.data_type, tuple(item.dims))
+def _together(group: Group, models: Sequence[Servable]) -> Program | None:
+    """A program of all steps, unless one is pinned to instances of its own or must run alone."""
+    batchers = [model for model in models if isinstance(model, Batcher)]
+    if len(batchers) < max(2, len(models)) or not all(item.may_join for item in batchers):
+        return None
+    stages = [
+        item.stage(step.input_map, step.output_map)
+        for step, item in zip(group.steps, batchers, strict=True)
+    ]
+    return Program(stages, group.outputs)

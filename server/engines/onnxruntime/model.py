@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import onnxruntime as ort
 from tritonclient.grpc.model_config_pb2 import ModelInput, ModelOutput
 
 from server.engines.base import Tensors
 from server.engines.onnxruntime.config import ConfigFile
+from server.engines.onnxruntime.cores import available_cores
 from server.engines.onnxruntime.tensors import ONNX_TYPES
 from server.errors import ModelLoadError
 
@@ -35,7 +37,7 @@ class OnnxModel:
     Attributes:
         config: its checked configuration.
         version: the loaded version.
-        instances: one onnxruntime session each.
+        threads: the numbers of threads that it can run on.
     """
 
     def __init__(self, file: ConfigFile, version: str) -> None:
@@ -49,24 +51,26 @@ class OnnxModel:
         self.config = file.config
         self.version = version
         self.path = folder / self.version / MODEL_FILE
-        self.output_names = [item.name for item in self.config.output]
-        self.instances: list[ort.InferenceSession] = [
-            self._load() for _ in range(self.file.instances)
-        ]
-        self._check_tensors("input", self.config.input, self.instances[0].get_inputs())
-        self._check_tensors("output", self.config.output, self.instances[0].get_outputs())
+        # A session may run many batches at once, each on the thread that calls it: one session of
+        # one thread serves all instances, with one copy of the weights. The one that gives all
+        # cores to one batch holds the second copy.
+        pinned = file.intra_op_threads
+        self.threads = {pinned} if pinned else {1, available_cores()}
+        self._sessions = {threads: self._load(threads) for threads in self.threads}
+        session = self._sessions[min(self.threads)]
+        self._check_tensors("input", self.config.input, session.get_inputs())
+        self._check_tensors("output", self.config.output, session.get_outputs())
 
-    def run(self, instance: ort.InferenceSession, inputs: Tensors) -> Tensors:
-        """Run one batch; blocks, releasing the GIL."""
-        outputs = instance.run(self.output_names, dict(inputs))
-        return dict(zip(self.output_names, outputs, strict=True))
+    def run(self, threads: int, outputs: Sequence[str], inputs: Tensors) -> Sequence[np.ndarray]:
+        """Run one batch on so many threads; blocks, releasing the GIL."""
+        return self._sessions[threads].run(outputs, inputs)
 
-    def _load(self) -> ort.InferenceSession:
+    def _load(self, threads: int) -> ort.InferenceSession:
         if not self.path.is_file():
             raise ModelLoadError(self.path, f"missing; version {self.version} needs this file")
         options = ort.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
-        options.intra_op_num_threads = self.file.intra_op_threads
+        options.intra_op_num_threads = threads
         # Waiting threads that spin take the cores from threads that work: half the throughput.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
@@ -105,14 +109,16 @@ class OnnxModel:
         self, role: str, item: ModelInput | ModelOutput, shape: Sequence[int | str | None]
     ) -> None:
         """The file's shape has a batch axis of any size, then the declared sizes or any."""
-        fits = len(shape) == len(item.dims) + 1 and not isinstance(shape[0], int)
+        batch = 1 if self.config.max_batch_size else 0
+        fits = len(shape) == len(item.dims) + batch
+        fits = fits and not any(isinstance(size, int) for size in shape[:batch])
         fits = fits and all(
             have == want or not isinstance(have, int)
-            for want, have in zip(item.dims, shape[1:], strict=True)
+            for want, have in zip(item.dims, shape[batch:], strict=True)
         )
         if not fits:
             raise self.file.fault(
                 item.name,
                 f"{role} {item.name!r}: the file's shape is {list(shape)}, the configuration says "
-                f"a batch of {list(item.dims)}",
+                f"{'a batch of ' * batch}{list(item.dims)}",
             )

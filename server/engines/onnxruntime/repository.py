@@ -10,6 +10,7 @@ from tritonclient.grpc.service_pb2 import RepositoryIndexResponse
 
 from server.engines.onnxruntime.batcher import Batcher
 from server.engines.onnxruntime.config import ConfigFile
+from server.engines.onnxruntime.cores import Cores
 from server.engines.onnxruntime.ensemble import Ensemble
 from server.engines.onnxruntime.model import OnnxModel, latest_version
 from server.engines.onnxruntime.servable import Servable
@@ -28,6 +29,7 @@ class Repository:
     def __init__(self, folder: Path) -> None:
         """Load nothing yet."""
         self._folder = folder
+        self._cores = Cores()
         self._models: dict[str, dict[str, Servable]] = {}
 
     def load_all(self) -> None:
@@ -52,7 +54,9 @@ class Repository:
             for (name, file), folder in zip(files.items(), folders, strict=True)
             if file.is_ensemble
         }
-        self._models = {name: {model.version: Batcher(model)} for name, model in models.items()}
+        self._models = {
+            name: {model.version: Batcher(model, self._cores)} for name, model in models.items()
+        }
         self._models |= {name: {item.version: item} for name, item in ensembles.items()}
 
     def versions(self, name: str) -> dict[str, Servable]:
@@ -103,3 +107,4 @@ class Repository:
         """Finish what runs and free everything."""
         for item in self.all():
             await item.close()
+        self._cores.close()

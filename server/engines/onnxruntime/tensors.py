@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from tritonclient.grpc import model_config_pb2
@@ -10,6 +11,8 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from server.engines.base import Tensors
 from server.errors import InvalidArgument
+
+Shapes: TypeAlias = tuple[tuple[int, ...], ...]
 
 # The data types that our models use, by the config's enum and by onnxruntime's name.
 NUMPY_TYPES: dict[int, type[np.generic]] = {
@@ -24,31 +27,59 @@ ONNX_TYPES: dict[int, str] = {
 }
 
 
-def check_inputs(config: ModelConfig, inputs: Tensors) -> int:
-    """Check names, types and shapes of a request's inputs and return its number of rows.
+class Signature:
+    """What a model takes, prepared so that checking a good request costs little.
 
-    Raises:
-        InvalidArgument: names the first input that is wrong.
+    Args:
+        config: the model's checked configuration.
     """
-    expected = {item.name: item for item in config.input}
-    if inputs.keys() != expected.keys():
-        raise InvalidArgument(f"{config.name} inputs", str(sorted(expected)), sorted(inputs))
-    rows = {len(array) if array.ndim else 0 for array in inputs.values()}
-    if len(rows) != 1:
-        got = {name: array.shape for name, array in inputs.items()}
-        raise InvalidArgument(f"{config.name} inputs", "the same number of rows in each", got)
-    count = rows.pop()
-    if not 1 <= count <= config.max_batch_size:
-        raise InvalidArgument(f"{config.name} batch", f"1 to {config.max_batch_size} rows", count)
-    for name, array in inputs.items():
-        item = expected[name]
-        if array.dtype != NUMPY_TYPES[item.data_type]:
-            wanted = np.dtype(NUMPY_TYPES[item.data_type]).name
-            raise InvalidArgument(f"{config.name}.{name}", f"data type {wanted}", array.dtype)
-        if not dims_match(item.dims, array.shape[1:]):
-            shape = ["batch", *item.dims]
-            raise InvalidArgument(f"{config.name}.{name}", f"shape {shape}", list(array.shape))
-    return count
+
+    def __init__(self, config: ModelConfig) -> None:
+        """Prepare."""
+        self._model = config.name
+        self._most = config.max_batch_size
+        self._inputs = {
+            item.name: (np.dtype(NUMPY_TYPES[item.data_type]), tuple(item.dims))
+            for item in config.input
+        }
+        # Requests for a model whose sizes are fixed always fit into one batch.
+        self._open = any(-1 in dims for _, dims in self._inputs.values())
+
+    def check(self, inputs: Tensors) -> tuple[int, Shapes]:
+        """Check names, types and shapes of a request's inputs.
+
+        Returns:
+            Its number of rows (1 for a model without a batch axis), and what must be equal in all
+            requests of a batch.
+
+        Raises:
+            InvalidArgument: names the first input that is wrong.
+        """
+        if inputs.keys() != self._inputs.keys():
+            expected = str(sorted(self._inputs))
+            raise InvalidArgument(f"{self._model} inputs", expected, sorted(inputs))
+        first = 1 if self._most else 0
+        for name, array in inputs.items():
+            dtype, dims = self._inputs[name]
+            if array.dtype != dtype:
+                what = f"data type {dtype.name}"
+                raise InvalidArgument(f"{self._model}.{name}", what, array.dtype)
+            sizes = array.shape[first:]
+            if array.ndim < first or (sizes != dims and not dims_match(dims, sizes)):
+                expected = str(["batch"] * first + list(dims))
+                got = list(array.shape)
+                raise InvalidArgument(f"{self._model}.{name}", f"shape {expected}", got)
+        shapes = tuple(array.shape[first:] for array in inputs.values()) if self._open else ()
+        return (self._rows(inputs) if first else 1), shapes
+
+    def _rows(self, inputs: Tensors) -> int:
+        rows = {array.shape[0] for array in inputs.values()}
+        if len(rows) != 1:
+            got = {name: array.shape for name, array in inputs.items()}
+            raise InvalidArgument(f"{self._model} inputs", "the same number of rows in each", got)
+        if not 1 <= (count := rows.pop()) <= self._most:
+            raise InvalidArgument(f"{self._model} batch", f"1 to {self._most} rows", count)
+        return count
 
 
 def dims_match(declared: Sequence[int], actual: Sequence[int]) -> bool:

@@ -5,48 +5,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
+from tiny_models import write_model
 
 from server.engines.base import NEVER, Deadline, InferenceRequest, InferenceResult, Tensors
 from server.engines.onnxruntime.engine import OnnxRuntimeEngine
 from server.errors import DeadlineExceeded, InferenceFailed, InvalidArgument, Overloaded
 
-CONFIG = """
-backend: "onnxruntime"
-max_batch_size: 4
-input {{ name: "x" data_type: TYPE_FP32 dims: -1 }}
-output {{ name: "y" data_type: TYPE_FP32 dims: {size} }}
-{extra}
-"""
-
-
-def write_model(repository: Path, extra: str, work: int = 0) -> None:
-    """y = x + 1; `work` adds that many useless matrix products, to keep an instance busy."""
-    folder = repository / "add_one"
-    (folder / "1").mkdir(parents=True)
-    (folder / "config.pbtxt").write_text(CONFIG.format(extra=extra, size=512 if work else -1))
-    one = helper.make_tensor("one", TensorProto.FLOAT, [], [1.0])
-    nodes = [helper.make_node("Add", ["x", "one"], ["sum"])]
-    weights = [one]
-    last = "sum"
-    if work:
-        size = 512
-        values = np.eye(size, dtype=np.float32)
-        weights.append(onnx.numpy_helper.from_array(values, "eye"))
-        for index in range(work):
-            nodes.append(helper.make_node("MatMul", [last, "eye"], [f"product{index}"]))
-            last = f"product{index}"
-    nodes.append(helper.make_node("Identity", [last], ["y"]))
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", None]) for name in "xy"
-    ]
-    graph = helper.make_graph(nodes, "add_one", [ends[0]], [ends[1]], weights)
-    opset = helper.make_opsetid("", 18)
-    model = helper.make_model(graph, opset_imports=[opset], ir_version=10)
-    onnx.save(model, folder / "1/model.onnx")
-
+ONE_INSTANCE = " instance_group { count: 1 }"
 
 MakeEngine = Callable[..., Awaitable[OnnxRuntimeEngine]]
 
@@ -56,7 +22,7 @@ async def make_engine(tmp_path: Path) -> AsyncIterator[MakeEngine]:
     engines = []
 
     async def make(extra: str = "dynamic_batching {}", work: int = 0) -> OnnxRuntimeEngine:
-        write_model(tmp_path, extra, work)
+        write_model(tmp_path, extra if "instance_group" in extra else extra + ONE_INSTANCE, work)
         engines.append(OnnxRuntimeEngine(tmp_path))
         await engines[-1].start()
         return engines[-1]
@@ -204,7 +170,7 @@ async def test_output_without_the_batch_axis_fails_and_hangs_nobody(
     engine = await make_engine()
     model = engine._repository.find("add_one")._model
     whole = model.run
-    model.run = lambda instance, inputs: {"y": whole(instance, inputs)["y"].sum(axis=0)}
+    model.run = lambda *arguments: [output.sum(axis=0) for output in whole(*arguments)]
     outcomes = await asyncio.gather(*(infer(engine, 1) for _ in range(3)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [InferenceFailed] * 3
     assert "output 'y': expected 1 rows, got shape (512,)" in str(outcomes[0])
