@@ -7,15 +7,18 @@ import logging
 import os
 import signal
 
+from server.calls import Calls
 from server.engines.base import Engine
 from server.engines.onnxruntime.engine import OnnxRuntimeEngine
 from server.generation.admission import Admission
 from server.generation.chain import Chain
 from server.generation.pipeline import Pipeline
-from server.grpc.calls import Calls
 from server.grpc.image_service import ImageService
+from server.grpc.inference_service import GrpcInferenceService
 from server.grpc.listener import GrpcListener
 from server.http.listener import HttpListener
+from server.inference.regions import Regions
+from server.inference.service import InferenceService
 from server.settings import Settings, address
 from server.telemetry.metrics import Metrics
 
@@ -39,6 +42,7 @@ class Gateway:
         self._metrics = Metrics()
         self._calls = Calls(self._metrics)
         self._engine: Engine = OnnxRuntimeEngine(settings.model_repository)
+        self._inference = InferenceService(self._engine, Regions(settings.allow_client_shm))
         self._http = HttpListener(self._metrics, settings.host, settings.http_port)
         self._grpc = GrpcListener(settings.host, settings.port)
 
@@ -69,6 +73,8 @@ class Gateway:
         await chain.warm_up()
         pipeline = Pipeline(chain, Admission(settings.max_in_flight, self._metrics), self._metrics)
         self._grpc.add(ImageService(pipeline, self._calls, self._metrics, settings.max_count))
+        self._grpc.add_inference(GrpcInferenceService(self._inference, self._calls))
+        self._calls.open()
         await self._grpc.start()
         self._http.ready = True
         self._announce(chain)

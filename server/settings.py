@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliImplicitFlag, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -42,6 +42,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Pictures that are being made or wait for it, over all requests; a request "
         "above that is shed at once instead of making everybody wait.",
+    )
+    allow_client_shm: CliImplicitFlag[bool] = Field(
+        default=False,
+        description="Let clients on this machine pass tensors in shared memory: they may then have "
+        "the server read and write any shared memory object that it has the right to.",
     )
     drain_grace: float = Field(
         default=30.0,

@@ -1,51 +1,63 @@
-"""What every call shares: its place in the drain and the metrics, its error's way to the wire."""
+"""What every gRPC call shares: its place among the calls, its error's way to the wire."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar
 
 import grpc
 from impasto.errors import RETRY_KEY
 
-from server.errors import ImpastoError, Overloaded, Unavailable
-from server.telemetry.metrics import Metrics
+from server.calls import Calls
+from server.errors import ImpastoError, Overloaded
 
 _log = logging.getLogger(__name__)
+# Status details travel percent-encoded in a header, of which clients take 8 KiB.
+_DETAILS_LENGTH = 512
+INTERNAL = "internal error; the server's log has the details"
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
-class Calls:
-    """The calls that are work, as opposed to a health watch that never ends.
+class _Servicer(Protocol):
+    """What has unary methods.
 
-    Args:
-        metrics: where call latencies go.
+    Attributes:
+        calls: the calls under way.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
-        """Start accepting."""
-        self._metrics = metrics
-        self._accepting = True
-        self._under_way = 0
-        self._delivered = asyncio.Event()
-        self._delivered.set()
+    calls: Calls
 
-    @asynccontextmanager
-    async def call(self, method: str, context: Context) -> AsyncIterator[None]:
-        """Run a call's body: measure it, and end the RPC with the code that its error carries."""
+
+Servicer = TypeVar("Servicer", bound=_Servicer)
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Handler: TypeAlias = Callable[[Servicer, Request, Context], Coroutine[Any, Any, Response]]
+
+
+def unary(handler: Handler[Servicer, Request, Response]) -> Handler[Servicer, Request, Response]:
+    """Make a servicer's method a call: counted, measured, its errors ending the RPC by their code.
+
+    One plain coroutine on purpose: this is on the way of every request.
+    """
+    method = handler.__name__
+
+    @functools.wraps(handler)
+    async def call(servicer: Servicer, request: Request, context: Context) -> Response:
         started = time.monotonic()
         code = grpc.StatusCode.OK
         try:
-            self._accept(context)
-            yield
+            servicer.calls.begin()
+            # Called when gRPC has written the answer's last byte or given the call up.
+            context.add_done_callback(servicer.calls.end)
+            return await handler(servicer, request, context)
         except ImpastoError as error:
             code = error.code
-            await context.abort(code, str(error), _trailing_metadata(error))
+            await _abort(context, code, details(error), _trailing_metadata(error))
         except asyncio.CancelledError:
             # gRPC cancels the call when its deadline passes, too.
             expired = context.time_remaining() == 0
@@ -55,29 +67,24 @@ class Calls:
             # The caller learns nothing of our insides; the log has it all.
             _log.exception("%s failed", method)
             code = grpc.StatusCode.INTERNAL
-            await context.abort(code, "internal error; the server's log has the details")
+            await _abort(context, code, INTERNAL, ())
         finally:
-            seconds = time.monotonic() - started
-            self._metrics.request_seconds.labels(method, code.name).observe(seconds)
+            servicer.calls.observe(method, code, started)
 
-    async def drain(self) -> None:
-        """Refuse new calls from now on, and wait until the answers of all others are sent."""
-        self._accepting = False
-        await self._delivered.wait()
+    return call
 
-    def _accept(self, context: Context) -> None:
-        if not self._accepting:
-            raise Unavailable("the server is draining; ask another one")
-        self._under_way += 1
-        self._delivered.clear()
-        # Called when gRPC has written the answer's last byte or given the call up, which is later
-        # than the end of the handler.
-        context.add_done_callback(self._on_done)
 
-    def _on_done(self, _: Context) -> None:
-        self._under_way -= 1
-        if not self._under_way:
-            self._delivered.set()
+def details(error: ImpastoError) -> str:
+    """The error's message, cut where a caller's own words have made it long."""
+    text = str(error)
+    return text if len(text) <= _DETAILS_LENGTH else f"{text[:_DETAILS_LENGTH]}..."
+
+
+async def _abort(
+    context: Context, code: grpc.StatusCode, text: str, metadata: tuple[tuple[str, str], ...]
+) -> NoReturn:
+    await context.abort(code, text, metadata)
+    raise AssertionError("unreachable: abort raises")
 
 
 def _trailing_metadata(error: ImpastoError) -> tuple[tuple[str, str], ...]:

@@ -12,16 +12,18 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from impasto.v1 import image_service_pb2 as pb
 from impasto.v1 import image_service_pb2_grpc as pb_grpc
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from server.errors import StartupError
+from server.inference.memory import MAX_MESSAGE_BYTES, MEBIBYTE
 from server.settings import address
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ImageService"].full_name
-_MEBIBYTE = 1024 * 1024
-# A request is a few dozen bytes; an answer is up to max_count pictures.
+INFERENCE = service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
+# A request is a few dozen bytes or tensors; an answer is up to max_count pictures.
 _OPTIONS = (
-    ("grpc.max_receive_message_length", _MEBIBYTE),
-    ("grpc.max_send_message_length", 256 * _MEBIBYTE),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", 256 * MEBIBYTE),
     # Two servers on one port would share its connections; the second must fail instead.
     ("grpc.so_reuseport", 0),
 )
@@ -49,7 +51,7 @@ class GrpcListener:
         self._server = grpc.aio.server(options=_OPTIONS)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (SERVICE, INFERENCE, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
         try:
             self.port = self._server.add_insecure_port(address(host, port))
@@ -63,10 +65,14 @@ class GrpcListener:
         """Answer by `service`; before `start`."""
         pb_grpc.add_ImageServiceServicer_to_server(service, self._server)
 
+    def add_inference(self, service: service_pb2_grpc.GRPCInferenceServiceServicer) -> None:
+        """Answer the Open Inference Protocol by `service`; before `start`."""
+        service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(service, self._server)
+
     async def start(self) -> None:
         """Accept calls, and say so by the health service."""
         await self._server.start()
-        for name in ("", SERVICE):
+        for name in ("", SERVICE, INFERENCE):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     async def drain(self, work: Coroutine[Any, Any, None], grace: float) -> None:

@@ -56,7 +56,7 @@ def test_oversized_message_is_refused_and_the_server_lives(
     server: RunningServer, client: Client
 ) -> None:
     with pytest.raises(ImpastoError) as caught:
-        client.generate(style="x" * 2_000_000)
+        client.generate(style="x" * 20_000_000)
     assert caught.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert client.generate(seed=1)
 

@@ -1,0 +1,72 @@
+"""The calls under way, over all transports: their place in the drain and in the metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import grpc
+from prometheus_client import Histogram
+
+from server.errors import Unavailable
+from server.telemetry.metrics import Metrics
+
+_LOADING = "the server is loading its models; try again soon"
+_DRAINING = "the server is draining; ask another one"
+
+
+class Calls:
+    """The calls that are work, as opposed to a health watch that never ends.
+
+    Args:
+        metrics: where call latencies go.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        """Refuse calls until `open`."""
+        self._histogram = metrics.request_seconds
+        self._series: dict[tuple[str, grpc.StatusCode], Histogram] = {}
+        self._refusal: str | None = _LOADING
+        self._under_way = 0
+        self._delivered = asyncio.Event()
+        self._delivered.set()
+
+    @property
+    def accepting(self) -> bool:
+        """Whether `begin` lets calls in."""
+        return self._refusal is None
+
+    def open(self) -> None:
+        """Accept calls from now on."""
+        self._refusal = None
+
+    def begin(self) -> None:
+        """Count a call; `end` must follow once its answer is sent or given up.
+
+        Raises:
+            Unavailable: calls are not accepted.
+        """
+        if self._refusal is not None:
+            raise Unavailable(self._refusal)
+        self._under_way += 1
+        self._delivered.clear()
+
+    def end(self, _: object = None) -> None:
+        """The answer has left, which is later than the end of the handler."""
+        self._under_way -= 1
+        if not self._under_way:
+            self._delivered.set()
+
+    def observe(self, method: str, code: grpc.StatusCode, started: float) -> None:
+        """Record the latency of a call that began at `started` of the monotonic clock."""
+        seconds = time.monotonic() - started
+        series = self._series.get((method, code))
+        if series is None:
+            series = self._histogram.labels(method, code.name)
+            self._series[method, code] = series
+        series.observe(seconds)
+
+    async def drain(self) -> None:
+        """Refuse new calls from now on, and wait until the answers of all others are sent."""
+        self._refusal = _DRAINING
+        await self._delivered.wait()

@@ -1,0 +1,153 @@
+"""One `ModelStreamInfer` call: many requests, answered in their order; errors do not end it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from tritonclient.grpc import service_pb2 as pb
+
+from server.calls import Calls
+from server.engines.base import Deadline
+from server.errors import ImpastoError, Unavailable
+from server.grpc.calls import INTERNAL, Context, details
+from server.inference.memory import Share
+from server.inference.messages import decode, encode
+from server.inference.service import InferenceService
+
+_log = logging.getLogger(__name__)
+_METHOD = "ModelStreamInfer"
+# The stream is not read on while so many of its requests wait for their answers.
+_MAX_OUTSTANDING = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Outstanding:
+    answer: asyncio.Task[pb.ModelStreamInferResponse]
+    counted: bool
+
+
+class InferenceStream:
+    """Requests run side by side; their answers leave in the order of the requests, as Triton's do.
+
+    Only the requests are work that a drain waits for; a stream without any may be cut.
+
+    Args:
+        core: what answers.
+        calls: the calls under way.
+        requests: what the caller sends.
+        context: the call.
+    """
+
+    def __init__(
+        self,
+        core: InferenceService,
+        calls: Calls,
+        requests: AsyncIterator[pb.ModelInferRequest],
+        context: Context,
+    ) -> None:
+        """Keep the parts."""
+        self._core = core
+        self._calls = calls
+        self._requests = requests
+        self._context = context
+        self._slots = asyncio.Semaphore(_MAX_OUTSTANDING)
+        self._queue: asyncio.Queue[_Outstanding | None] = asyncio.Queue()
+        self._outstanding: set[_Outstanding] = set()
+
+    async def run(self) -> None:
+        """Answer until the caller has no more requests."""
+        reader = asyncio.create_task(self._read())
+        try:
+            while (item := await self._queue.get()) is not None:
+                await self._context.write(await item.answer)
+                self._forget(item)
+                self._slots.release()
+            await reader
+        finally:
+            reader.cancel()
+            for item in list(self._outstanding):
+                item.answer.cancel()
+                self._forget(item)
+
+    async def _read(self) -> None:
+        try:
+            await self._slots.acquire()
+            async for request in self._requests:
+                self._start(request)
+                await self._slots.acquire()
+        finally:
+            self._queue.put_nowait(None)
+
+    def _start(self, request: pb.ModelInferRequest) -> None:
+        try:
+            self._calls.begin()
+        except Unavailable as error:
+            item = _Outstanding(_task(_refused(request, error)), False)
+        else:
+            deadline = Deadline.after(self._context.time_remaining())
+            item = _Outstanding(_task(self._answer(request, deadline)), True)
+        self._outstanding.add(item)
+        self._queue.put_nowait(item)
+
+    def _forget(self, item: _Outstanding) -> None:
+        self._outstanding.discard(item)
+        if item.counted:
+            self._calls.end()
+
+    async def _answer(
+        self, request: pb.ModelInferRequest, deadline: Deadline
+    ) -> pb.ModelStreamInferResponse:
+        started = time.monotonic()
+        code = grpc.StatusCode.OK
+        try:
+            return await self._infer(request, deadline)
+        except ImpastoError as error:
+            code = error.code
+            return _error(request, details(error))
+        except asyncio.CancelledError:
+            code = grpc.StatusCode.CANCELLED
+            raise
+        except Exception:
+            _log.exception("%s failed", _METHOD)
+            code = grpc.StatusCode.INTERNAL
+            return _error(request, INTERNAL)
+        finally:
+            self._calls.observe(_METHOD, code, started)
+
+    async def _infer(
+        self, request: pb.ModelInferRequest, deadline: Deadline
+    ) -> pb.ModelStreamInferResponse:
+        share = Share(self._core.memory)
+        try:
+            inference = decode(request, deadline, self._core.regions, share)
+            response = encode(inference, await self._core.engine.infer(inference.request))
+        finally:
+            share.give_back()
+        # Every model gives one answer, so that is its last, too.
+        response.parameters["triton_final_response"].bool_param = True
+        return pb.ModelStreamInferResponse(infer_response=response)
+
+
+def _task(
+    answer: Coroutine[Any, Any, pb.ModelStreamInferResponse],
+) -> asyncio.Task[pb.ModelStreamInferResponse]:
+    return asyncio.create_task(answer)
+
+
+async def _refused(
+    request: pb.ModelInferRequest, error: Unavailable
+) -> pb.ModelStreamInferResponse:
+    return _error(request, details(error))
+
+
+def _error(request: pb.ModelInferRequest, message: str) -> pb.ModelStreamInferResponse:
+    """An error with the id by which the caller knows the request."""
+    return pb.ModelStreamInferResponse(
+        error_message=message, infer_response=pb.ModelInferResponse(id=request.id)
+    )
