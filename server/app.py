@@ -9,7 +9,7 @@ import signal
 
 from server.calls import Calls
 from server.engines.base import Engine
-from server.engines.onnxruntime.engine import OnnxRuntimeEngine
+from server.engines.choice import engine_of
 from server.generation.admission import Admission
 from server.generation.chain import Chain
 from server.generation.pipeline import Pipeline
@@ -41,7 +41,7 @@ class Gateway:
         self._settings = settings
         self._metrics = Metrics()
         self._calls = Calls(self._metrics)
-        self._engine: Engine = OnnxRuntimeEngine(settings.model_repository)
+        self._engine: Engine = engine_of(settings)
         self._inference = InferenceService(self._engine, Regions(settings.allow_client_shm))
         self._http = HttpListener(self._metrics, settings.host, settings.http_port)
         self._grpc = GrpcListener(settings.host, settings.port)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, SettingsConfigDict
+
+_HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}")
 
 
 class Settings(BaseSettings):
@@ -25,6 +28,36 @@ class Settings(BaseSettings):
     )
     model: str = Field(
         default="painting", description="The ensemble that turns latents and styles into pictures."
+    )
+    engine: Literal["onnxruntime", "triton"] = Field(
+        default="onnxruntime",
+        description="What runs the models: onnxruntime in this process, or NVIDIA Triton.",
+    )
+    triton_url: str | None = Field(
+        default=None,
+        description="gRPC address of a Triton over the same repository, host:port; several take "
+        "turns: host:port,host:port.",
+    )
+    triton_tls: CliImplicitFlag[bool] = Field(
+        default=False, description="Talk TLS to Triton; the other --triton-... files need it."
+    )
+    triton_ca: Path | None = Field(
+        default=None, description="PEM file of the certificates to trust; without it the system's."
+    )
+    triton_certificate: Path | None = Field(
+        default=None, description="PEM file of the certificate chain to show to Triton."
+    )
+    triton_key: Path | None = Field(
+        default=None, description="PEM file of that certificate's private key."
+    )
+    triton_server_name: str = Field(
+        default="",
+        description="Name in Triton's certificate; without it the host of --triton-url.",
+    )
+    triton_shared_memory: CliImplicitFlag[bool] = Field(
+        default=False,
+        description="Pass tensors to a Triton on this machine in shared memory. A cancelled or "
+        "late request is then finished by Triton all the same.",
     )
     host: str = Field(
         default="127.0.0.1",
@@ -62,6 +95,29 @@ class Settings(BaseSettings):
                 f"({self.max_in_flight}): such a request would always be shed"
             )
         return self
+
+    @model_validator(mode="after")
+    def _triton_is_described(self) -> Self:
+        if (self.engine == "triton") != (self.triton_url is not None):
+            raise ValueError("--engine triton and --triton-url HOST:PORT go together")
+        for url in self.triton_urls:
+            if not _HOST_AND_PORT.fullmatch(url):
+                raise ValueError(f"triton_url: expected host:port, got {url!r}, without http://")
+        files = (self.triton_ca, self.triton_certificate, self.triton_key)
+        if not self.triton_tls and (any(files) or self.triton_server_name):
+            raise ValueError("the files and the server name of TLS to Triton need --triton-tls")
+        if (self.triton_certificate is None) != (self.triton_key is None):
+            raise ValueError("--triton-certificate and --triton-key go together")
+        if self.triton_shared_memory and len(self.triton_urls) != 1:
+            raise ValueError("--triton-shared-memory needs --engine triton and exactly one URL")
+        if self.triton_tls and len(self.triton_urls) > 1 and not self.triton_server_name:
+            raise ValueError("TLS to several Tritons needs the --triton-server-name they share")
+        return self
+
+    @property
+    def triton_urls(self) -> list[str]:
+        """The addresses in `triton_url`."""
+        return self.triton_url.split(",") if self.triton_url is not None else []
 
 
 def address(host: str, port: int) -> str:

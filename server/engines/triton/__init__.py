@@ -1,0 +1,1 @@
+"""The engine that leaves the running to NVIDIA Triton servers."""
