@@ -16,6 +16,7 @@ from server.generation.pipeline import Pipeline
 from server.grpc.image_service import ImageService
 from server.grpc.inference_service import GrpcInferenceService
 from server.grpc.listener import GrpcListener
+from server.http.inference import HttpInference
 from server.http.listener import HttpListener
 from server.inference.regions import Regions
 from server.inference.service import InferenceService
@@ -43,7 +44,12 @@ class Gateway:
         self._calls = Calls(self._metrics)
         self._engine: Engine = engine_of(settings)
         self._inference = InferenceService(self._engine, Regions(settings.allow_client_shm))
-        self._http = HttpListener(self._metrics, settings.host, settings.http_port)
+        self._http = HttpListener(
+            self._metrics,
+            settings.host,
+            settings.http_port,
+            HttpInference(self._inference, self._calls).routes(),
+        )
         self._grpc = GrpcListener(settings.host, settings.port)
 
     async def run(self) -> None:

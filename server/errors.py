@@ -92,6 +92,20 @@ class Unavailable(ImpastoError):
     http_status = 503
 
 
+class TooLarge(ImpastoError):
+    """A request is larger than the server takes; gRPC itself says the same with the same code."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    http_status = 413
+
+
+class Cancelled(ImpastoError):
+    """The caller went away; nobody reads this, but it is counted."""
+
+    code = grpc.StatusCode.CANCELLED
+    http_status = 499
+
+
 class InferenceFailed(ImpastoError):
     """The runtime failed on a request that had passed every check."""
 

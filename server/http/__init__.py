@@ -1,1 +1,1 @@
-"""The HTTP face: metrics and health."""
+"""The HTTP face: metrics, health and the Open Inference Protocol v2."""

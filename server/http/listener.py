@@ -1,18 +1,18 @@
-"""The HTTP listener: `/metrics` for Prometheus, `/health/...` for orchestrators."""
+"""The HTTP listener: `/metrics` for Prometheus, `/health/...` for orchestrators, and the rest."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import uvicorn
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from server.errors import StartupError
 from server.settings import address
@@ -41,9 +41,12 @@ class HttpListener:
         metrics: what `/metrics` shows.
         host: address to bind.
         port: port to bind; 0 picks a free one.
+        routes: what else it serves.
     """
 
-    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
+    def __init__(
+        self, metrics: Metrics, host: str, port: int, routes: Sequence[BaseRoute] = ()
+    ) -> None:
         """Bind the port.
 
         Raises:
@@ -65,6 +68,7 @@ class HttpListener:
                 Route("/health/live", self._live),
                 Route("/health/ready", self._ready),
                 Route("/metrics", self._show_metrics),
+                *routes,
             ]
         )
         config = uvicorn.Config(

@@ -138,8 +138,8 @@ class Regions:
             Overloaded: there are too many regions.
         """
         self._check_allowed()
-        if not 0 < len(name) <= _MAX_NAME:
-            raise InvalidArgument("region name", f"1 to {_MAX_NAME} characters", len(name))
+        if not 0 < len(name) <= _MAX_NAME or not name.isprintable():
+            raise InvalidArgument("region name", f"1 to {_MAX_NAME} printable characters", name)
         if name in self._regions:
             raise AlreadyExists(f"shared memory region {shown(name)} is registered; unregister it")
         if len(self._regions) >= _MAX_REGIONS:
@@ -211,7 +211,8 @@ def _opened(key: str) -> int:
         InvalidArgument: it is not there, or the key is no plain name.
     """
     name = key.removeprefix("/")
-    if not name or name in {".", ".."} or "/" in name or "\0" in name or len(name) > _MAX_NAME:
+    plain = name.isprintable() and "/" not in name and name not in {"", ".", ".."}
+    if not plain or len(name) > _MAX_NAME:
         raise InvalidArgument("key", "the name of a shared memory object, like /name", key)
     try:
         # Never wait for, or go through, what is no plain file.

@@ -1,0 +1,108 @@
+"""What every HTTP call shares: its place among the calls, its error's way to the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeAlias, TypeVar
+
+import grpc
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from server.calls import Calls
+from server.errors import Cancelled, ImpastoError, Overloaded
+
+_log = logging.getLogger(__name__)
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+Result = TypeVar("Result")
+
+
+class Endpoint:
+    """An ASGI application around a handler: counted, measured, its errors answered as JSON.
+
+    Args:
+        calls: the calls under way.
+        method: what the metrics call it.
+        handler: makes the answer.
+    """
+
+    def __init__(self, calls: Calls, method: str, handler: Handler) -> None:
+        """Keep the parts."""
+        self._calls = calls
+        self._method = method
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; it is under way until its answer is handed over."""
+        started = time.monotonic()
+        try:
+            self._calls.begin()
+        except ImpastoError as error:
+            self._calls.observe(self._method, error.code, started)
+            await _error(error)(scope, receive, send)
+            return
+        try:
+            response = await self._respond(Request(scope, receive), started)
+            await response(scope, receive, send)
+        finally:
+            self._calls.end()
+
+    async def _respond(self, request: Request, started: float) -> Response:
+        code = grpc.StatusCode.OK
+        try:
+            return await self._handler(request)
+        except ImpastoError as error:
+            code = error.code
+            return _error(error)
+        except asyncio.CancelledError:
+            code = grpc.StatusCode.CANCELLED
+            raise
+        except Exception:
+            # The caller learns nothing of our insides; the log has it all.
+            _log.exception("%s failed", self._method)
+            code = grpc.StatusCode.INTERNAL
+            return json_response({"error": "internal error; the server's log has the details"}, 500)
+        finally:
+            self._calls.observe(self._method, code, started)
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """Await `work`, unless the caller closes the connection first; the body must have been read.
+
+    Raises:
+        Cancelled: the caller did.
+    """
+    task = asyncio.create_task(work)
+    gone = asyncio.create_task(_disconnected(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise Cancelled("the caller went away")
+        return task.result()
+    finally:
+        gone.cancel()
+        task.cancel()
+
+
+def json_response(document: Any, status: int = 200) -> Response:
+    """`document` as JSON; not-a-number is written as Triton does, against the letter of JSON."""
+    text = json.dumps(document, separators=(",", ":"))
+    return Response(text, status, media_type="application/json")
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _error(error: ImpastoError) -> Response:
+    response = json_response({"error": str(error)}, error.http_status)
+    if isinstance(error, Overloaded):
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    return response
