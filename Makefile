@@ -2,14 +2,22 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup data train export serve test lint bench proto clean
+.PHONY: help setup data train export serve triton test lint bench proto clean
 
 # The first of these that runs and is new enough; a shim that only exists does not count.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
     $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+# The binary of Triton from pip knows Python up to 3.13.
+TRITON_PYTHON ?= $(shell for python in $(PYTHON) python3.11 python3.12 python3.13; do \
+    $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
 RUN := $(VENV)/bin/python
 SERVER_FLAGS ?=
+TRITON_VENV := .venv-triton
+TRITON_RUN := $(TRITON_VENV)/bin/python
+TRITON_FLAGS ?=
+# Triton's binary exists for Linux on x86-64 and some Pythons only; elsewhere its tests are skipped.
+TRITON_STAMP := $(if $(and $(TRITON_PYTHON),$(filter Linux-x86_64,$(shell uname -sm | tr ' ' -))),$(TRITON_VENV)/.installed)
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,7 +46,18 @@ export: $(VENV)/.installed-train ## Write the trained models to model_repository
 serve: $(VENV)/.installed-server ## Serve the committed models (SERVER_FLAGS="--port 0 ...").
 	$(RUN) -m server $(SERVER_FLAGS)
 
-test: $(VENV)/.installed-server,train,test ## Run the tests.
+# Its own environment: the Python backend of this Triton needs an older numpy than the rest.
+$(TRITON_VENV)/.installed: deploy/triton/requirements.txt
+	@test -n "$(TRITON_PYTHON)" || { echo "Triton from pip needs a Python of 3.11 to 3.13 and none was found; name one: make TRITON_PYTHON=/path/to/python3.11"; exit 1; }
+	rm -rf $(TRITON_VENV)
+	$(TRITON_PYTHON) -m venv $(TRITON_VENV)
+	$(TRITON_RUN) -m pip install --quiet --requirement deploy/triton/requirements.txt
+	@touch $@
+
+triton: $(TRITON_VENV)/.installed ## Run a real Triton over the committed models (TRITON_FLAGS="--grpc-port=...").
+	@exec $(TRITON_RUN) deploy/triton/launch.py $(TRITON_FLAGS)
+
+test: $(VENV)/.installed-server,train,test $(TRITON_STAMP) ## Run the tests.
 	$(RUN) -m pytest
 
 lint: $(VENV)/.installed-server,train,test,dev ## Check style and types.
@@ -54,4 +73,4 @@ proto: $(VENV)/.installed-server,train,test,dev ## Generate the gRPC code from t
 	    --grpc_python_out=clients impasto/v1/image_service.proto
 
 clean: ## Remove the environment and caches; data/ and runs/ stay.
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(TRITON_VENV) .pytest_cache .mypy_cache .ruff_cache

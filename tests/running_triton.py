@@ -1,0 +1,77 @@
+"""Starts a real Triton, as `make triton` does, for the tests that need one."""
+
+import platform
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from running_server import REPOSITORY, ROOT
+
+_PYTHON = ROOT / ".venv-triton/bin/python"
+_LAUNCHER = ROOT / "deploy/triton/launch.py"
+_PATIENCE_SECONDS = 90
+
+needs_triton = pytest.mark.skipif(
+    not _PYTHON.exists(),
+    reason=f"no Triton on {platform.system()} {platform.machine()}; "
+    "`make .venv-triton/.installed` sets it up on Linux x86-64",
+)
+
+
+@dataclass
+class RunningTriton:
+    """A Triton that said that it is ready; `url` is its gRPC address."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+
+@contextmanager
+def running_triton(*flags: str, repository: Path = REPOSITORY) -> Iterator[RunningTriton]:
+    grpc_port, http_port = _free_ports(2)
+    with tempfile.NamedTemporaryFile("r") as log, Path(log.name).open("wb") as output:
+        command = [
+            str(_PYTHON),
+            str(_LAUNCHER),
+            f"--model-repository={repository}",
+            f"--grpc-port={grpc_port}",
+            f"--http-port={http_port}",
+            "--allow-metrics=false",
+            *flags,
+        ]
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+        try:
+            _wait_until_ready(process, Path(log.name))
+            yield RunningTriton(process, f"127.0.0.1:{grpc_port}", Path(log.name))
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_PATIENCE_SECONDS)
+            finally:
+                process.kill()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
+    patience = time.monotonic() + _PATIENCE_SECONDS
+    while process.poll() is None and time.monotonic() < patience:
+        if "ready: http" in log.read_text(errors="replace"):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"Triton was not ready:\n{log.read_text(errors='replace')[-5000:]}")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago: Triton cannot choose its own."""
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
+        return [item.getsockname()[1] for item in sockets]
