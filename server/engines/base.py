@@ -90,12 +90,14 @@ class StageTiming:
         queue_seconds: from submission to the start of its batch.
         compute_seconds: of the whole batch.
         batch_size: rows of the batch, the request's own included.
+        threads: cores that computed it; 0 where the engine does not tell.
     """
 
     model: str
     queue_seconds: float
     compute_seconds: float
     batch_size: int
+    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True)

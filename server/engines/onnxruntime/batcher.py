@@ -312,7 +312,7 @@ class Batcher:
         timings = []
         for stage, run in zip(entry.program.stages, done.runs, strict=True):
             name = stage.model.config.name
-            timings.append(StageTiming(name, queued, run.seconds, run.rows))
+            timings.append(StageTiming(name, queued, run.seconds, run.rows, run.threads))
             stage.statistics.succeeded(entry.rows, queued, run.seconds, queued + run.seconds)
             queued = 0.0
         return InferenceResult(outputs, self.version, tuple(timings))

@@ -49,10 +49,11 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How many rows one stage ran, and for how long."""
+    """How many rows one stage ran, for how long, on how many threads."""
 
     rows: int
     seconds: float
+    threads: int
 
 
 AnyPart = TypeVar("AnyPart", bound=Part)
@@ -106,7 +107,7 @@ class Program:
             for name, array in zip(stage.outputs.values(), outputs, strict=True):
                 tensors[name] = array
             rows = sum(entry.rows for entry in entries)
-            runs.append(Run(rows, time.monotonic() - started))
+            runs.append(Run(rows, time.monotonic() - started, threads))
             if self.max_batch_size:
                 _check_rows(stage, outputs, rows)
         kept = {name: tensors[name] for name in self.outputs} if entries else {}

@@ -1,52 +1,13 @@
 """The batcher on a real onnxruntime session, over a tiny model that adds 1."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_models import write_model
+from tiny_engine import MakeEngine, ask, infer, row
 
-from server.engines.base import NEVER, Deadline, InferenceRequest, InferenceResult, Tensors
-from server.engines.onnxruntime.engine import OnnxRuntimeEngine
+from server.engines.base import Deadline
 from server.errors import DeadlineExceeded, InferenceFailed, InvalidArgument, Overloaded
-
-ONE_INSTANCE = " instance_group { count: 1 }"
-
-MakeEngine = Callable[..., Awaitable[OnnxRuntimeEngine]]
-
-
-@pytest.fixture
-async def make_engine(tmp_path: Path) -> AsyncIterator[MakeEngine]:
-    engines = []
-
-    async def make(extra: str = "dynamic_batching {}", work: int = 0) -> OnnxRuntimeEngine:
-        write_model(tmp_path, extra if "instance_group" in extra else extra + ONE_INSTANCE, work)
-        engines.append(OnnxRuntimeEngine(tmp_path))
-        await engines[-1].start()
-        return engines[-1]
-
-    yield make
-    for engine in engines:
-        await engine.close()
-
-
-def row(value: float, size: int = 512) -> dict[str, np.ndarray]:
-    return {"x": np.full((1, size), value, np.float32)}
-
-
-async def ask(
-    engine: OnnxRuntimeEngine, inputs: Tensors, deadline: Deadline = NEVER
-) -> InferenceResult:
-    return await engine.infer(InferenceRequest("add_one", inputs, deadline=deadline))
-
-
-async def infer(engine: OnnxRuntimeEngine, value: float, size: int = 512) -> tuple[float, int]:
-    result = await ask(engine, row(value, size))
-    assert result.outputs["y"].shape == (1, size)
-    assert np.unique(result.outputs["y"]).size == 1
-    return float(result.outputs["y"][0, 0]), result.stages[0].batch_size
 
 
 async def test_everybody_gets_their_own_answer_from_full_batches(make_engine: MakeEngine) -> None:
@@ -165,7 +126,7 @@ async def test_wrong_tensors_are_named(
 
 
 async def test_output_without_the_batch_axis_fails_and_hangs_nobody(
-    make_engine: MakeEngine, tmp_path: Path
+    make_engine: MakeEngine,
 ) -> None:
     engine = await make_engine()
     model = engine._repository.find("add_one")._model
