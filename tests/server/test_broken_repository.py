@@ -62,9 +62,9 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         edit(
             "stylizer/config.pbtxt",
             "dynamic_batching {\n",
-            "dynamic_batching {\n  priority_levels: 2\n",
+            'model_operations { op_library_filename: "fast.so" }\ndynamic_batching {\n',
         ),
-        ["stylizer/config.pbtxt:", "dynamic_batching.priority_levels is not supported"],
+        ["stylizer/config.pbtxt:", "model_operations.op_library_filename is not supported"],
     ),
     "another name": (
         edit("stylizer/config.pbtxt", 'name: "stylizer"', 'name: "painter"'),
@@ -97,21 +97,41 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         ),
         ["painting/config.pbtxt:", "pixels: expected dims [128, 128, 4]"],
     ),
-    "ignored policy": (
+    "unsupported policy": (
         edit(
             "stylizer/config.pbtxt",
             "dynamic_batching {",
-            "version_policy { all {} }\ndynamic_batching {",
+            "model_transaction_policy { decoupled: true }\ndynamic_batching {",
         ),
-        ["stylizer/config.pbtxt:", "version_policy.all is not supported"],
+        ["stylizer/config.pbtxt:", "model_transaction_policy.decoupled is not supported"],
     ),
     "empty unsupported message": (
         edit(
             "stylizer/config.pbtxt",
             "dynamic_batching {",
-            "model_warmup {}\ndynamic_batching {",
+            "batch_input {}\ndynamic_batching {",
         ),
-        ["stylizer/config.pbtxt:", "model_warmup is not supported"],
+        ["stylizer/config.pbtxt:", "batch_input is not supported"],
+    ),
+    "version that is not there": (
+        edit(
+            "generator/config.pbtxt",
+            "max_batch",
+            "version_policy { specific { versions: [1, 7] } }\nmax_batch",
+        ),
+        ["generator/config.pbtxt:2: version_policy: expected ", "missing are ['7']"],
+    ),
+    "warm-up that does not fit": (
+        edit(
+            "generator/config.pbtxt",
+            "max_batch",
+            'model_warmup { name: "one" batch_size: 1 }\nmax_batch',
+        ),
+        ["generator/config.pbtxt:2: model_warmup 'one': expected the inputs ['latent'], got []"],
+    ),
+    "warm-up of an ensemble": (
+        edit("painting/config.pbtxt", "max_batch", "model_warmup {}\nmax_batch"),
+        ["painting/config.pbtxt:3: an ensemble has no model_warmup"],
     ),
     "another platform": (
         edit("generator/config.pbtxt", "max_batch", 'platform: "tensorflow_savedmodel"\nmax_batch'),

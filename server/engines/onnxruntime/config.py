@@ -48,6 +48,19 @@ _HONOURED = {
     "dynamic_batching.default_queue_policy.allow_timeout_override",
     "dynamic_batching.default_queue_policy.max_queue_size",
     "dynamic_batching.priority_queue_policy",
+    "version_policy",
+    "version_policy.latest",
+    "version_policy.latest.num_versions",
+    "version_policy.all",
+    "version_policy.specific",
+    "version_policy.specific.versions",
+    "model_warmup",
+    "model_warmup.name",
+    "model_warmup.batch_size",
+    "model_warmup.count",
+    "model_warmup.inputs",
+    "response_cache",
+    "response_cache.enable",
     "instance_group.name",
     "instance_group.kind",
     "instance_group.count",
@@ -57,6 +70,9 @@ _HONOURED = {
     "ensemble_scheduling.step.output_map",
     "parameters",
 }
+
+# What a model has and an ensemble has not.
+_MODELS_ONLY = ("backend", "dynamic_batching", "instance_group", "model_warmup", "parameters")
 
 
 def describe(config: ModelConfig, versions: list[str]) -> ModelMetadataResponse:
@@ -80,13 +96,25 @@ class ConfigFile:
         config: its contents.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Read `folder`/config.pbtxt.
+    def __init__(self, folder: Path, override: ModelConfig | None = None) -> None:
+        """Read `folder`/config.pbtxt, or take `override` in its place.
 
         Raises:
             ModelLoadError: it is missing, has a typo, or asks for what this engine does not do.
         """
         self.path = folder / CONFIG_NAME
+        self._source = str(self.path)
+        if override is None:
+            self._read()
+            self.config = self._parse()
+        else:
+            self._source = f"{folder}, the given configuration"
+            self._text = text_format.MessageToString(override)
+            self.config = ModelConfig()
+            self.config.CopyFrom(override)
+        self._check()
+
+    def _read(self) -> None:
         try:
             self._text = self.path.read_text()
         except OSError as error:
@@ -95,8 +123,6 @@ class ConfigFile:
             ) from error
         except UnicodeDecodeError as error:
             raise ModelLoadError(self.path, f"expected UTF-8 text: {error}") from error
-        self.config = self._parse()
-        self._check()
 
     def fault(self, field: str, reason: str) -> ModelLoadError:
         """An error at the line of `field`: the first of its dotted path, then on to the leaf."""
@@ -106,7 +132,7 @@ class ConfigFile:
             word = re.compile(rf"\b{re.escape(part)}\b")
             hits = (index for index in range(at or 0, len(lines)) if word.search(lines[index]))
             at = next(hits, at)
-        return ModelLoadError(self.path if at is None else f"{self.path}:{at + 1}", reason)
+        return ModelLoadError(self._source if at is None else f"{self._source}:{at + 1}", reason)
 
     def _parse(self) -> ModelConfig:
         try:
@@ -139,7 +165,7 @@ class ConfigFile:
         return bool(self.config.platform == ENSEMBLE)
 
     def _check_ensemble(self) -> None:
-        for field in ("backend", "dynamic_batching", "instance_group", "parameters"):
+        for field in _MODELS_ONLY:
             if field in {entry.name for entry, _ in self.config.ListFields()}:
                 raise self.fault(field, f"an ensemble has no {field}")
         if not self.config.ensemble_scheduling.step:

@@ -12,34 +12,56 @@ from tritonclient.grpc.service_pb2 import (
 )
 
 from server.engines.base import InferenceRequest, InferenceResult
+from server.engines.onnxruntime.cache import ResponseCache
 from server.engines.onnxruntime.config import describe
+from server.engines.onnxruntime.control import EVERY_MODEL, ControlMode, ModelControl
+from server.engines.onnxruntime.polling import Poller
 from server.engines.onnxruntime.repository import Repository
-from server.errors import NotFound
+from server.errors import NotFound, NotSupported
+
+_AS_TRITON = ModelControl()
 
 
 class OnnxRuntimeEngine:
-    """Serves every model of a repository from this process.
+    """Serves the models of a repository from this process.
 
     Args:
         repository: folder in Triton's layout; each sub-folder is a model or an ensemble.
+        control: which models are loaded when.
+        cache: for models that ask for a response cache; None is none.
     """
 
     name = "onnxruntime"
 
-    def __init__(self, repository: Path) -> None:
+    def __init__(
+        self,
+        repository: Path,
+        control: ModelControl = _AS_TRITON,
+        cache: ResponseCache | None = None,
+    ) -> None:
         """Load nothing yet."""
-        self._repository = Repository(repository)
+        self._control = control
+        self._repository = Repository(repository, cache)
+        self._poller = Poller(self._repository, control.poll_seconds)
 
     async def start(self) -> None:
-        """Load all models.
+        """Load what the model control says.
 
         Raises:
-            ModelLoadError: one of them is broken; none is served then.
+            ModelLoadError: one of the models is broken.
         """
-        self._repository.load_all()
+        if self._control.mode == ControlMode.POLL:
+            await self._poller.start()
+        elif self._control.mode == ControlMode.NONE or EVERY_MODEL in self._control.load_models:
+            for error in (await self._repository.load_all()).values():
+                raise error
+        else:
+            for model in self._control.load_models:
+                await self._repository.load(model)
 
     async def close(self) -> None:
         """Finish what runs and free the threads."""
+        await self._poller.close()
         await self._repository.close()
 
     async def infer(self, request: InferenceRequest) -> InferenceResult:
@@ -48,7 +70,7 @@ class OnnxRuntimeEngine:
 
     async def ready(self) -> bool:
         """See `Engine.ready`."""
-        return True
+        return self._repository.ready
 
     async def model_ready(self, model: str, version: str = "") -> bool:
         """See `Engine.model_ready`."""
@@ -79,12 +101,21 @@ class OnnxRuntimeEngine:
 
     async def index(self, ready_only: bool = False) -> list[RepositoryIndexResponse.ModelIndex]:
         """See `Engine.index`."""
-        return self._repository.index(ready_only)
+        return await self._repository.index(ready_only)
 
     async def load(self, model: str, config: ModelConfig | None = None) -> None:
         """See `Engine.load`."""
+        self._check_control()
         await self._repository.load(model, config)
 
     async def unload(self, model: str, dependents: bool = False) -> None:
         """See `Engine.unload`."""
+        self._check_control()
         await self._repository.unload(model, dependents)
+
+    def _check_control(self) -> None:
+        if self._control.mode != ControlMode.EXPLICIT:
+            raise NotSupported(
+                f"models cannot be loaded or unloaded on request: the model control mode is "
+                f"{self._control.mode}; start the server with --model-control-mode explicit"
+            )
