@@ -11,12 +11,15 @@ import math
 import time
 from collections.abc import Mapping
 from itertools import islice
+from typing import NamedTuple
 
-from server.engines.base import InferenceRequest, InferenceResult, StageTiming, Tensors
+from server.engines.base import InferenceRequest, InferenceResult, Tensors
+from server.engines.onnxruntime.brief import Brevity
 from server.engines.onnxruntime.cores import Cores
 from server.engines.onnxruntime.instances import Instance, Instances
 from server.engines.onnxruntime.model import OnnxModel
 from server.engines.onnxruntime.ordering import Ordering
+from server.engines.onnxruntime.outcome import answer, count_batch
 from server.engines.onnxruntime.program import Executed, Program, Stage
 from server.engines.onnxruntime.request_queue import Entry, RequestQueue
 from server.engines.onnxruntime.statistics import Statistics
@@ -30,11 +33,16 @@ from server.errors import (
 )
 
 _MICROSECOND = 1e-6
-# Shorter than handing work to a thread and back: such a batch runs where it is.
-_BRIEF_SECONDS = 100 * _MICROSECOND
-_BRIEF_RUNS = 8
 # How far to look past requests of other shapes for companions.
 _LOOK_AHEAD = 64
+
+
+class _Lone(NamedTuple):
+    """A batch of one request that runs while it is asked for."""
+
+    inputs: Tensors
+    rows: int
+    abandoned: bool = False
 
 
 class Batcher:
@@ -70,7 +78,7 @@ class Batcher:
         self._ordering = Ordering() if batching.preserve_ordering else None
         self._running: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._brief_runs = 0
+        self._brevity = Brevity()
         # Whether a request may run when it comes, without regard for others.
         self._at_once = not self._delay and not batching.preserve_ordering
         self._closed = False
@@ -101,18 +109,15 @@ class Batcher:
             shapes: what must be equal in all requests of a batch.
         """
         arrived = time.monotonic()
-        result: asyncio.Future[InferenceResult] = asyncio.get_running_loop().create_future()
-        entry = Entry(program, request.inputs, rows, shapes, request.deadline, arrived, result)
         self._cores.enter()
         try:
             self._check_open(request)
-            if self._brief_runs >= _BRIEF_RUNS and self._at_once:
-                self._run_here(entry)
-            else:
-                self._enqueue(entry, request)
-            return await result
+            if self._at_once and self._brevity.expected:
+                return self._run_here(program, request, rows)
+            result: asyncio.Future[InferenceResult] = asyncio.get_running_loop().create_future()
+            entry = Entry(program, request.inputs, rows, shapes, request.deadline, arrived, result)
+            return await self._wait(entry, request)
         except BaseException:
-            self._forget(entry)
             self.statistics.failed(time.monotonic() - arrived)
             raise
         finally:
@@ -155,13 +160,18 @@ class Batcher:
             raise Unavailable(f"{self.config.name}: version {self.version} is no longer served")
         request.deadline.check(self.config.name)
 
-    def _enqueue(self, entry: Entry, request: InferenceRequest) -> None:
+    async def _wait(self, entry: Entry, request: InferenceRequest) -> InferenceResult:
+        """Queue an entry until it has its result."""
         self._queue.put(entry, request.priority)
         if self._ordering:
             self._ordering.begin(entry)
-        self._dispatch()
-        if not entry.result.done() and entry in self._queue:
-            self._watch(entry, request)
+        try:
+            self._dispatch()
+            if entry in self._queue:
+                self._watch(entry, request)
+            return await entry.result
+        finally:
+            self._forget(entry)
 
     def _watch(self, entry: Entry, request: InferenceRequest) -> None:
         """End the entry's wait when its deadline or its timeout in the queue comes."""
@@ -184,7 +194,7 @@ class Batcher:
         self._dispatch()
 
     def _forget(self, entry: Entry) -> None:
-        """Drop a request whose caller is gone; its place is free at once."""
+        """Where its caller is gone, the request's place is free at once."""
         if entry.timer:
             entry.timer.cancel()
         if self._queue.remove(entry) and self._ordering:
@@ -249,15 +259,16 @@ class Batcher:
                 break
         return batch
 
-    def _run_here(self, entry: Entry) -> None:
-        """Run a brief request on the event loop: a thread would cost more than the work."""
-        started = time.monotonic()
+    def _run_here(self, program: Program, request: InferenceRequest, rows: int) -> InferenceResult:
+        """Run a brief request on the event loop."""
         try:
-            done = entry.program.run(self.instances.fewest_threads, [entry])
+            done = program.run(self.instances.fewest_threads, [_Lone(request.inputs, rows)])
         # onnxruntime's exceptions share no base class below Exception.
         except Exception as error:
             raise self._failure(error) from error
-        self._hand_out([entry], done, started)
+        self._brevity.learn(done.runs)
+        count_batch(program, done.runs)
+        return answer(program, done.outputs, self.version, rows, 0.0, done.runs)
 
     async def _execute(self, instance: Instance, batch: list[Entry]) -> None:
         """Run one batch and hand out the results; whatever happens, the instance comes back."""
@@ -292,30 +303,18 @@ class Batcher:
     def _hand_out(self, batch: list[Entry], done: Executed[Entry], started: float) -> None:
         """Give each request its rows, and count."""
         program = batch[0].program
-        for stage, run in zip(program.stages, done.runs, strict=False):
-            stage.statistics.executed(run.rows, run.seconds)
-        brief = sum(run.seconds for run in done.runs) < _BRIEF_SECONDS
-        self._brief_runs = self._brief_runs + 1 if brief else 0
+        count_batch(program, done.runs)
+        self._brevity.learn(done.runs)
         first = 0
         for entry in done.entries:
             part = program.part(done.outputs, slice(first, first + entry.rows))
             first += entry.rows
-            self._deliver(entry, self._answer(entry, part, done, started))
+            queued = started - entry.arrived
+            result = answer(program, part, self.version, entry.rows, queued, done.runs)
+            self._deliver(entry, result)
         if len(done.entries) < len(batch):
             for entry in set(batch).difference(done.entries):
                 self._deliver(entry, DeadlineExceeded(f"{self.config.name}: the deadline passed"))
-
-    def _answer(
-        self, entry: Entry, outputs: Tensors, done: Executed[Entry], started: float
-    ) -> InferenceResult:
-        queued = started - entry.arrived
-        timings = []
-        for stage, run in zip(entry.program.stages, done.runs, strict=True):
-            name = stage.model.config.name
-            timings.append(StageTiming(name, queued, run.seconds, run.rows, run.threads))
-            stage.statistics.succeeded(entry.rows, queued, run.seconds, queued + run.seconds)
-            queued = 0.0
-        return InferenceResult(outputs, self.version, tuple(timings))
 
     def _failure(self, error: Exception) -> InferenceFailed:
         failure = InferenceFailed(f"{self.config.name}: {error}")
