@@ -33,7 +33,7 @@ class Deadline:
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:
         """The deadline `seconds` from now; None is never."""
-        return cls(None if seconds is None else time.monotonic() + seconds)
+        return NEVER if seconds is None else cls(time.monotonic() + seconds)
 
     @property
     def passed(self) -> bool:

@@ -139,10 +139,10 @@ def encode(wanted: DocumentInference, result: InferenceResult) -> tuple[dict[str
     inference = wanted.inference
     outputs: list[dict[str, Any]] = []
     binaries: list[bytes] = []
-    for name, array in inference.wanted(result):
+    for name, array in inference.wanted(result).items():
         output: dict[str, Any] = {
             "name": name,
-            "datatype": datatype_of(array),
+            "datatype": datatype_of(array.dtype),
             "shape": list(array.shape),
         }
         if place := inference.placements.get(name):

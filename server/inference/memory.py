@@ -15,35 +15,18 @@ _RETRY_AFTER_SECONDS = 0.1
 class Memory:
     """Counts on the event loop only, so without locks.
 
+    Attributes:
+        limit: bytes in all.
+        taken: bytes that requests hold.
+
     Args:
         limit: bytes in all.
     """
 
     def __init__(self, limit: int = MAX_BYTES_UNDER_WAY) -> None:
         """Nothing is taken yet."""
-        self._limit = limit
-        self._taken = 0
-
-    def take(self, size: int) -> None:
-        """Take `size` bytes; the taker gives them back.
-
-        Raises:
-            InvalidArgument: it is more than there ever is.
-            Overloaded: so much is not left.
-        """
-        if size > self._limit:
-            raise InvalidArgument("request", f"at most {self._limit} bytes", size)
-        if self._taken + size > self._limit:
-            raise Overloaded(
-                f"inference requests of {self._taken} bytes are under way, the limit is "
-                f"{self._limit}",
-                _RETRY_AFTER_SECONDS,
-            )
-        self._taken += size
-
-    def give_back(self, size: int) -> None:
-        """Give back what was taken."""
-        self._taken -= size
+        self.limit = limit
+        self.taken = 0
 
 
 class Share:
@@ -57,11 +40,25 @@ class Share:
         self._size = 0
 
     def take(self, size: int) -> None:
-        """Hold `size` bytes more; see `Memory.take`."""
-        self._memory.take(size)
+        """Hold `size` bytes more.
+
+        Raises:
+            InvalidArgument: it is more than there ever is.
+            Overloaded: so much is not left.
+        """
+        memory = self._memory
+        if memory.taken + size > memory.limit:
+            if size > memory.limit:
+                raise InvalidArgument("request", f"at most {memory.limit} bytes", size)
+            raise Overloaded(
+                f"inference requests of {memory.taken} bytes are under way, the limit is "
+                f"{memory.limit}",
+                _RETRY_AFTER_SECONDS,
+            )
+        memory.taken += size
         self._size += size
 
     def give_back(self) -> None:
         """Hold nothing any more."""
-        self._memory.give_back(self._size)
+        self._memory.taken -= self._size
         self._size = 0

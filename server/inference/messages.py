@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,18 +47,18 @@ def decode(
     Raises:
         ImpastoError: something about it is wrong, or `share` has no memory left.
     """
-    share.take(message.ByteSize())
     parameters = to_dict(message.parameters) if message.parameters else NONE
+    outputs = message.outputs
     request = InferenceRequest(
         message.model_name,
         _inputs(message, regions, share),
         message.model_version,
-        [output.name for output in message.outputs],
+        [output.name for output in outputs] if outputs else (),
         whole(parameters, "priority") if parameters else 0,
         queue_timeout(parameters) if parameters else None,
         deadline,
     )
-    return Inference(request, message.id, _placements(message, regions))
+    return Inference(request, message.id, _placements(message, regions) if outputs else {})
 
 
 def encode(inference: Inference, result: InferenceResult) -> ModelInferResponse:
@@ -66,18 +67,30 @@ def encode(inference: Inference, result: InferenceResult) -> ModelInferResponse:
     Raises:
         ImpastoError: an output is unknown, or does not fit into its shared memory.
     """
-    response = ModelInferResponse(
-        model_name=inference.request.model, model_version=result.version, id=inference.id
-    )
-    outputs, raw = response.outputs, response.raw_output_contents
-    for name, array in inference.wanted(result):
-        outputs.add(name=name, datatype=datatype_of(array), shape=array.shape)
-        if name in inference.placements:
-            inference.placements[name].write(name, array)
+    outputs = inference.wanted(result)
+    response = ModelInferResponse()
+    shapes = tuple([(name, array.dtype, array.shape) for name, array in outputs.items()])
+    response.CopyFrom(_frame(inference.request.model, result.version, shapes))
+    response.id = inference.id
+    raw, placements = response.raw_output_contents, inference.placements
+    for name, array in outputs.items():
+        if placements and name in placements:
+            placements[name].write(name, array)
             # Clients find an output's bytes by its place, so that must be kept.
             raw.append(b"")
         else:
             raw.append(array.tobytes())
+    return response
+
+
+@functools.lru_cache(maxsize=1024)
+def _frame(
+    model: str, version: str, shapes: tuple[tuple[str, np.dtype[Any], tuple[int, ...]], ...]
+) -> ModelInferResponse:
+    """An answer without id and contents; to be copied. Remembered, since answers are much alike."""
+    response = ModelInferResponse(model_name=model, model_version=version)
+    for name, dtype, shape in shapes:
+        response.outputs.add(name=name, datatype=datatype_of(dtype), shape=shape)
     return response
 
 
@@ -92,7 +105,7 @@ def to_dict(parameters: Mapping[str, InferParameter]) -> Parameters:
 
 def _inputs(message: ModelInferRequest, regions: Regions, share: Share) -> dict[str, np.ndarray]:
     raw = message.raw_input_contents
-    count, used = len(raw), 0
+    count, used, size = len(raw), 0, 0
     inputs: dict[str, np.ndarray] = {}
     for tensor in message.inputs:
         name, data = tensor.name, None
@@ -102,14 +115,17 @@ def _inputs(message: ModelInferRequest, regions: Regions, share: Share) -> dict[
         elif used < count:
             data = raw[used]
             used += 1
+            size += len(data)
         if data is None:
+            size += tensor.ByteSize()
             inputs[name] = _typed(tensor, bool(count))
         elif tensor.HasField("contents"):
             raise InvalidArgument(
                 f"input {shown(name)}", "typed contents, raw contents or shared memory", "two"
             )
         else:
-            inputs[name] = from_raw(name, tensor.datatype, tuple(tensor.shape), data)
+            inputs[name] = from_raw(name, tensor.datatype, tuple(tensor.shape[:]), data)
+    share.take(size)
     if used != count:
         raise InvalidArgument("raw_input_contents", f"{used} entries", count)
     if len(inputs) != len(message.inputs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
@@ -43,16 +43,18 @@ class Inference:
     id: str = ""
     placements: Mapping[str, Placement] = field(default_factory=dict)
 
-    def wanted(self, result: InferenceResult) -> Iterator[tuple[str, np.ndarray]]:
+    def wanted(self, result: InferenceResult) -> Mapping[str, np.ndarray]:
         """The outputs that were asked for, in the order in which they were.
 
         Raises:
             InvalidArgument: the model has no such output.
         """
-        for name in dict.fromkeys(self.request.outputs) or result.outputs:
+        if not self.request.outputs:
+            return result.outputs
+        for name in self.request.outputs:
             if name not in result.outputs:
                 raise InvalidArgument("outputs", f"some of {sorted(result.outputs)}", name)
-            yield name, result.outputs[name]
+        return {name: result.outputs[name] for name in self.request.outputs}
 
 
 class InferenceService:

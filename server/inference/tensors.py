@@ -5,6 +5,7 @@ Every size is checked before anything is allocated for it.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from tritonclient.utils import triton_to_np_dtype
 
-from server.errors import InvalidArgument, NotSupported
+from server.errors import ImpastoError, InvalidArgument, NotSupported
 
 _NAMES = (
     *("BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"),
@@ -51,16 +52,16 @@ def dtype_of(name: str, datatype: str) -> np.dtype[Any]:
     return dtype
 
 
-def datatype_of(array: np.ndarray) -> str:
+def datatype_of(dtype: np.dtype[Any]) -> str:
     """The protocol's name of an output's type.
 
     Raises:
         NotSupported: it has none here.
     """
     try:
-        return _DATATYPES[array.dtype]
+        return _DATATYPES[dtype]
     except KeyError:
-        raise NotSupported(f"an output of type {array.dtype} cannot be sent") from None
+        raise NotSupported(f"an output of type {dtype} cannot be sent") from None
 
 
 def byte_size(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
@@ -86,9 +87,12 @@ def from_raw(
     Raises:
         InvalidArgument: datatype, shape and number of bytes do not fit together.
     """
-    dtype = dtype_of(name, datatype)
-    expected, got = byte_size(name, dtype, shape), len(data)
-    if expected != got:
+    try:
+        dtype, expected = _layout(datatype, shape)
+    except ImpastoError:
+        byte_size(name, dtype_of(name, datatype), shape)  # says the same with the name
+        raise
+    if expected != (got := len(data)):
         raise InvalidArgument(
             f"input {shown(name)}", f"{expected} bytes for {datatype} {_cut(shape)}", f"{got} bytes"
         )
@@ -131,10 +135,20 @@ def to_numbers(name: str, array: np.ndarray) -> list[Any]:
     Raises:
         InvalidArgument: its datatype travels as bytes only.
     """
-    if (datatype := datatype_of(array)) in _RAW_ONLY:
+    if (datatype := datatype_of(array.dtype)) in _RAW_ONLY:
         raise InvalidArgument(f"output {shown(name)}", f"binary_data true for {datatype}", "false")
     flat: list[Any] = array.ravel().tolist()
     return flat
+
+
+@functools.lru_cache(maxsize=1024)
+def _layout(datatype: str, shape: tuple[int, ...]) -> tuple[np.dtype[Any], int]:
+    """The array type and the number of bytes; remembered, since requests are much alike.
+
+    The key holds no name, which may be long; a shape that is refused is not remembered.
+    """
+    dtype = dtype_of("", datatype)
+    return dtype, byte_size("", dtype, shape)
 
 
 def _converted(found: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
