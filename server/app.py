@@ -42,7 +42,7 @@ class Gateway:
         self._settings = settings
         self._metrics = Metrics()
         self._calls = Calls(self._metrics)
-        self._engine: Engine = engine_of(settings)
+        self._engine: Engine = engine_of(settings, self._metrics)
         self._inference = InferenceService(self._engine, Regions(settings.allow_client_shm))
         self._http = HttpListener(
             self._metrics,

@@ -59,6 +59,26 @@ class Settings(BaseSettings):
         description="Pass tensors to a Triton on this machine in shared memory. A cancelled or "
         "late request is then finished by Triton all the same.",
     )
+    model_control_mode: Literal["none", "explicit", "poll"] = Field(
+        default="none",
+        description="When models come and go: all are loaded at the start and stay (none), "
+        "--load-model are loaded at the start and others on request (explicit), or what changes "
+        "in the repository is followed (poll).",
+    )
+    load_model: list[str] = Field(
+        default=[],
+        description="A model to load at the start in mode explicit; may be given several times, "
+        "'*' is all. An ensemble brings its steps.",
+    )
+    repository_poll_secs: float = Field(
+        default=15.0, gt=0, description="Seconds between two looks at the repository in mode poll."
+    )
+    response_cache_byte_size: int = Field(
+        default=0,
+        ge=0,
+        description="Bytes that the response cache may take, for models whose configuration says "
+        "response_cache { enable: true }; 0 is no cache.",
+    )
     host: str = Field(
         default="127.0.0.1",
         description="Address to listen on. Traffic is plain text, so by default only this machine.",
@@ -94,6 +114,16 @@ class Settings(BaseSettings):
                 f"max_count ({self.max_count}) must not be over max_in_flight "
                 f"({self.max_in_flight}): such a request would always be shed"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _control_is_ours(self) -> Self:
+        fields = {"model_control_mode", "load_model", "repository_poll_secs"}
+        fields.add("response_cache_byte_size")
+        if self.engine == "triton" and (given := sorted(fields & self.model_fields_set)):
+            raise ValueError(f"{', '.join(given)}: a matter of the Triton's own flags")
+        if self.load_model and self.model_control_mode != "explicit":
+            raise ValueError("--load-model needs --model-control-mode explicit")
         return self
 
     @model_validator(mode="after")

@@ -53,6 +53,12 @@ class Metrics:
         self.shed = Counter(
             "impasto_shed", "Calls refused because the server was full.", registry=self.registry
         )
+        self._cache_lookups = Counter(
+            "impasto_cache_lookups",
+            "Looks into the response cache, by model and by outcome: hit or miss.",
+            ["model", "outcome"],
+            registry=self.registry,
+        )
         self.in_flight = Gauge(
             "impasto_in_flight_pictures",
             "Pictures that are being made or wait for it.",
@@ -64,3 +70,7 @@ class Metrics:
         self._stage_seconds.labels("queue", timing.model).observe(timing.queue_seconds)
         self._stage_seconds.labels("compute", timing.model).observe(timing.compute_seconds)
         self._batch_size.labels(timing.model).observe(timing.batch_size)
+
+    def observe_cache(self, model: str, hit: bool) -> None:
+        """Record one look into the response cache."""
+        self._cache_lookups.labels(model, "hit" if hit else "miss").inc()

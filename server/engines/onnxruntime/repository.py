@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from server.engines.onnxruntime.loading import Loader
 from server.engines.onnxruntime.servable import Servable
 from server.engines.onnxruntime.states import ModelIndex, States
 from server.engines.onnxruntime.versions import is_version
-from server.errors import InvalidArgument, ModelLoadError, NotFound, Unavailable
+from server.errors import ImpastoError, InvalidArgument, ModelLoadError, NotFound, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -96,20 +96,20 @@ class Repository:
             folders = []
         return self._states.index(folders, ready_only)
 
-    async def load_all(self, names: Iterable[str] | None = None) -> dict[str, ModelLoadError]:
+    async def load_all(self, names: Iterable[str] | None = None) -> dict[str, ImpastoError]:
         """Load these models or all, steps before the ensembles; return what failed.
 
         Raises:
             ModelLoadError: the repository is not there.
         """
         wanted = await asyncio.to_thread(self._loader.names) if names is None else sorted(names)
-        failed: dict[str, ModelLoadError] = {}
+        failed: dict[str, ImpastoError] = {}
         entries: dict[str, Entry] = {}
         async with self._changing:
             for name in wanted:
                 try:
                     entries[name] = await self._read(name, None)
-                except ModelLoadError as error:
+                except (ModelLoadError, NotFound) as error:
                     failed[name] = error
             for name in _steps_first(entries):
                 try:
@@ -123,7 +123,7 @@ class Repository:
         await asyncio.shield(self._begin(self._load_one(name, override)))
 
     async def unload(self, name: str, dependents: bool = False) -> None:
-        """See `Engine.unload`; as in Triton, what is not served is no error."""
+        """See `Engine.unload`; as in Triton, a model that is there but not served is no error."""
         await asyncio.shield(self._begin(self._unload_one(name, dependents)))
 
     async def close(self) -> None:
@@ -179,12 +179,15 @@ class Repository:
         there = await asyncio.to_thread(self._loader.names)
         # A name from the wire must not lead out of the repository, nor be remembered.
         if name not in there:
-            raise ModelLoadError(self.folder, f"there is no model {name!r}; there are {there}")
+            raise self._unknown(name, there)
         try:
             return await asyncio.to_thread(self._loader.read, name, override)
         except ModelLoadError as error:
             self._states.failed(name, (), str(error))
             raise
+
+    def _unknown(self, name: str, there: Sequence[str]) -> NotFound:
+        return NotFound(f"{self.folder}: there is no model {name!r}; there are {there}")
 
     async def _load(self, name: str, entry: Entry) -> None:
         self._states.loading(name, entry.chosen)
@@ -207,7 +210,14 @@ class Repository:
 
     async def _unload_one(self, name: str, dependents: bool) -> None:
         async with self._changing:
+            there = await asyncio.to_thread(self._loader.names)
+            if name not in self._entries and name not in there:
+                raise self._unknown(name, there)
+            before = self._tasks.copy()
             self._unload(name, dependents)
+        # Outside of the lock: what runs on the model may take long, and other models may change.
+        if finishing := self._tasks - before:
+            await asyncio.wait(finishing)
 
     def _unload(self, name: str, dependents: bool) -> None:
         entry = self._entries.pop(name, None)
