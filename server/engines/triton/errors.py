@@ -58,7 +58,6 @@ _BY_WORDS: tuple[tuple[str, Callable[[str, str], ImpastoError]], ...] = (
     ("Request timeout expired", _said(DeadlineExceeded)),
     ("has no available versions", _said(NotServed)),
     ("requested model", _said(NotFound)),
-    ("version should be an integral value", _said(NotFound)),
     ("explicit model load / unload is not allowed", _said(NotSupported)),
 )
 _BY_CODE: dict[grpc.StatusCode, Callable[[str, str], ImpastoError]] = {

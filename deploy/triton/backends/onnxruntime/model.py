@@ -4,6 +4,8 @@ Triton loads this file for every model that says `backend: "onnxruntime"`. It ad
 process and of copies, so its speed says nothing about the native backend's.
 """
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 
