@@ -65,8 +65,8 @@ lint: $(VENV)/.installed-server,train,test,dev ## Check style and types.
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-bench: $(VENV)/.installed-server ## Measure the gateway beside bare onnxruntime (stop everything else first).
-	$(RUN) -m benchmarks.overhead
+bench: $(VENV)/.installed-server $(TRITON_STAMP) ## Measure beside bare onnxruntime and Triton (stop everything else first).
+	$(RUN) -m benchmarks.serving
 
 proto: $(VENV)/.installed-server,train,test,dev ## Generate the gRPC code from the .proto file.
 	$(RUN) -m grpc_tools.protoc -I clients --python_out=clients --pyi_out=clients \

@@ -1,0 +1,110 @@
+"""Starts what is measured, each in a process of its own, and waits until it answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import pinned
+
+ROOT = Path(__file__).parent.parent
+REPOSITORY = ROOT / "model_repository"
+MODELS = Path(__file__).parent / "models"
+TRITON_PYTHON = ROOT / ".venv-triton/bin/python"
+_START_SECONDS = 120
+
+
+@contextmanager
+def repository() -> Iterator[Path]:
+    """The committed models and the benchmark's own, in one folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        for models in (REPOSITORY, MODELS):
+            for model in models.iterdir():
+                if model.is_dir():
+                    (Path(folder) / model.name).symlink_to(model)
+        yield Path(folder)
+
+
+@contextmanager
+def gateway(models: Path, *flags: str, core: int | None = None) -> Iterator[str]:
+    """The gateway; yields its gRPC address."""
+    command = [sys.executable, "-m", "server", "--port=0", "--http-port=0"]
+    command += [f"--model-repository={models}", *flags]
+    with _running(command, r"ready: grpc on (\S+)", core) as found:
+        yield found
+
+
+@contextmanager
+def echo(transport: str, core: int | None = None) -> Iterator[str]:
+    """A bare server that answers inference requests with their own bytes; yields its address."""
+    command = [sys.executable, "-m", "benchmarks.echo", transport]
+    with _running(command, r"ready: grpc on (\S+)", core) as found:
+        yield found
+
+
+@contextmanager
+def triton(models: Path, core: int | None = None) -> Iterator[str]:
+    """Triton from pip with its stand-in backend; yields its gRPC address."""
+    grpc_port, http_port = _free_ports(2)
+    command = [str(TRITON_PYTHON), str(ROOT / "deploy/triton/launch.py")]
+    command += [f"--model-repository={models}", "--allow-metrics=false"]
+    command += [f"--grpc-port={grpc_port}", f"--http-port={http_port}"]
+    with _running(command, "ready: http", core):
+        yield f"127.0.0.1:{grpc_port}"
+
+
+def measure(module: str, arguments: Sequence[str], core: int | None = None) -> dict[str, Any]:
+    """Run one measurement in a process of its own; it prints JSON."""
+    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+    done = subprocess.run(pinned(command, core), cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@contextmanager
+def _running(command: list[str], ready: str, core: int | None) -> Iterator[str]:
+    with tempfile.NamedTemporaryFile("r") as log, Path(log.name).open("w") as output:
+        process = subprocess.Popen(pinned(command, core), cwd=ROOT, stdout=output, stderr=output)
+        try:
+            yield _wait(process, Path(log.name), ready)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path, ready: str) -> str:
+    for _ in range(_START_SECONDS * 10):
+        if found := re.search(ready, log.read_text(errors="replace")):
+            return found[found.lastindex or 0]
+        try:
+            process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    raise RuntimeError(f"did not start:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago, for servers that cannot choose their own."""
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
+        return [item.getsockname()[1] for item in sockets]
+
+
+def cores() -> tuple[int, int]:
+    """One core for the server and another for the client."""
+    usable = sorted(os.sched_getaffinity(0))
+    if len(usable) < 2:
+        raise RuntimeError(f"expected two cores to measure on, got {len(usable)}")
+    return usable[0], usable[-1]

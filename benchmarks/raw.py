@@ -1,0 +1,72 @@
+"""The limit: generator and stylizer on bare onnxruntime, no server. Prints one JSON object."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import click
+import numpy as np
+import onnxruntime as ort
+
+from benchmarks.processes import REPOSITORY
+
+_WARM_UP = 3
+STYLE = "great_wave"
+
+
+class Chain:
+    """Both models on so many threads; safe in several threads at once."""
+
+    def __init__(self, threads: int) -> None:
+        """Load the models."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._generator, self._stylizer = (
+            ort.InferenceSession(
+                str(REPOSITORY / name / "1/model.onnx"), options, providers=["CPUExecutionProvider"]
+            )
+            for name in ("generator", "stylizer")
+        )
+        table = json.loads((REPOSITORY / "stylizer/styles.json").read_text())
+        self._code = next(item["code"] for item in table["styles"] if item["name"] == STYLE)
+
+    def run(self, batch: int) -> None:
+        """Make a batch of pictures."""
+        latent = np.ones((batch, 64), np.float32)
+        (canvas,) = self._generator.run(["canvas"], {"latent": latent})
+        code = np.array([self._code] * batch, np.float32)
+        self._stylizer.run(["pixels"], {"image": canvas, "style_code": code})
+
+
+@click.command(help=__doc__)
+@click.option("--threads", default=1, help="Threads of one batch.")
+@click.option("--workers", default=1, help="Batches at a time.")
+@click.option("--batch", default=1, help="Pictures of one batch.")
+@click.option("--seconds", default=5.0, help="How long.")
+def main(threads: int, workers: int, batch: int, seconds: float) -> None:
+    """Measure."""
+    chain = Chain(threads)
+    for _ in range(_WARM_UP):
+        chain.run(batch)
+    latencies: list[float] = []
+    started = time.perf_counter()
+
+    def work() -> None:
+        while (begin := time.perf_counter()) < started + seconds:
+            chain.run(batch)
+            latencies.append(time.perf_counter() - begin)
+
+    crew = [threading.Thread(target=work) for _ in range(workers)]
+    for worker in crew:
+        worker.start()
+    for worker in crew:
+        worker.join()
+    rate = len(latencies) * batch / (time.perf_counter() - started)
+    click.echo(json.dumps({"rate": rate, "latencies": latencies}))
+
+
+if __name__ == "__main__":
+    main()
