@@ -45,6 +45,8 @@ def running_triton(*flags: str, repository: Path = REPOSITORY) -> Iterator[Runni
             f"--grpc-port={grpc_port}",
             f"--http-port={http_port}",
             "--allow-metrics=false",
+            # This Triton sometimes waits to the very end for a model that nobody uses any more.
+            "--exit-timeout-secs=5",
             *flags,
         ]
         process = subprocess.Popen(command, stdout=output, stderr=output)

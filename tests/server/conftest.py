@@ -59,7 +59,8 @@ def contract_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     policies = {
         "narrow": "max_queue_size: 2",
         "impatient": "timeout_action: REJECT default_timeout_microseconds: 20000",
-        "yielding": "timeout_action: REJECT allow_timeout_override: true",
+        "yielding": "timeout_action: REJECT allow_timeout_override: true "
+        "default_timeout_microseconds: 60000000",
     }
     for name, policy in policies.items():
         batching = f"dynamic_batching {{ default_queue_policy {{ {policy} }} }}"

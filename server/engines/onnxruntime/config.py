@@ -64,6 +64,9 @@ _HONOURED = {
     "instance_group.name",
     "instance_group.kind",
     "instance_group.count",
+    "instance_group.gpus",
+    "optimization.execution_accelerators.gpu_execution_accelerator.name",
+    "optimization.execution_accelerators.gpu_execution_accelerator.parameters",
     "ensemble_scheduling.step.model_name",
     "ensemble_scheduling.step.model_version",
     "ensemble_scheduling.step.input_map",
@@ -85,6 +88,24 @@ def describe(config: ModelConfig, versions: list[str]) -> ModelMetadataResponse:
         for item in items:
             datatype = DataType.Name(item.data_type).removeprefix("TYPE_")
             described.add(name=item.name, datatype=datatype, shape=[*batch, *item.dims])
+    return result
+
+
+def complete(config: ModelConfig) -> ModelConfig:
+    """A copy with the defaults that say how a model is served, as Triton fills them in.
+
+    Triton also fills in how it runs the model (`instance_group`, `optimization`, `runtime`,
+    `default_model_filename`), which would not be true here.
+    """
+    result = ModelConfig()
+    result.CopyFrom(config)
+    if config.platform != ENSEMBLE:
+        result.platform, result.backend = PLATFORM, BACKEND
+    if not result.HasField("version_policy"):
+        result.version_policy.latest.num_versions = 1
+    batching = result.dynamic_batching
+    if result.HasField("dynamic_batching") and not batching.preferred_batch_size:
+        batching.preferred_batch_size.append(config.max_batch_size)
     return result
 
 
@@ -181,9 +202,9 @@ class ConfigFile:
                 f'expected backend: "{BACKEND}", got {named[0]!r} and platform {named[1]!r}',
             )
         for group in self.config.instance_group:
-            if group.kind not in (ModelInstanceGroup.KIND_AUTO, ModelInstanceGroup.KIND_CPU):
-                kind = ModelInstanceGroup.Kind.Name(group.kind)
-                raise self.fault(kind, f"expected kind KIND_CPU or KIND_AUTO, got {kind}")
+            if group.kind == ModelInstanceGroup.KIND_MODEL:
+                kinds = "KIND_CPU, KIND_GPU or KIND_AUTO (the cores)"
+                raise self.fault("KIND_MODEL", f"expected kind {kinds}, got KIND_MODEL")
             if group.count < 0:
                 raise self.fault("instance_group.count", f"expected a count, got {group.count}")
         for name in self.config.parameters:

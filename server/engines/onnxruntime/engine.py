@@ -13,7 +13,7 @@ from tritonclient.grpc.service_pb2 import (
 
 from server.engines.base import InferenceRequest, InferenceResult
 from server.engines.onnxruntime.cache import ResponseCache
-from server.engines.onnxruntime.config import describe
+from server.engines.onnxruntime.config import complete, describe
 from server.engines.onnxruntime.control import EVERY_MODEL, ControlMode, ModelControl
 from server.engines.onnxruntime.polling import Poller
 from server.engines.onnxruntime.repository import Repository
@@ -87,7 +87,7 @@ class OnnxRuntimeEngine:
 
     async def config(self, model: str, version: str = "") -> ModelConfig:
         """See `Engine.config`."""
-        return self._repository.find(model, version).config
+        return complete(self._repository.find(model, version).config)
 
     async def statistics(self, model: str = "", version: str = "") -> list[ModelStatistics]:
         """See `Engine.statistics`."""

@@ -333,6 +333,8 @@ async def test_load_with_another_config(engine: Engine) -> None:
         with pytest.raises(InvalidArgument):
             await engine.infer(InferenceRequest("spare", rows(1, 2, 3)))
     finally:
+        # Loading alone keeps a given configuration at Triton, until the model's folder changes.
+        await engine.unload("spare")
         await engine.load("spare")
     assert (await engine.infer(InferenceRequest("spare", rows(1, 2, 3)))).outputs["y"].size
 
