@@ -117,7 +117,8 @@ def from_numbers(name: str, datatype: str, shape: tuple[int, ...], numbers: Any)
     expected = byte_size(name, dtype, shape) // dtype.itemsize
     try:
         with np.errstate(over="raise"):
-            found = np.asarray(numbers)
+            # By itself numpy makes floats of small and very large whole numbers together.
+            found = np.asarray(numbers, object if datatype == "UINT64" else None)
             if found.size == expected:
                 return _shaped(name, _converted(found, dtype), shape)
     except (ValueError, OverflowError, FloatingPointError, TypeError) as error:
@@ -159,6 +160,10 @@ def _converted(found: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     """
     if found.size == 0:
         return found.astype(dtype)
+    if found.dtype == object:
+        if not all(type(number) is int for number in found.flat):
+            raise ValueError("others")
+        return np.array(found.tolist(), dtype)
     kinds = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}[dtype.kind]
     if found.dtype.kind not in kinds:
         raise ValueError(f"values of {found.dtype}")
