@@ -49,6 +49,30 @@ def write_version(folder: Path, version: str, added: float = 1.0, work: int = 0)
     part.rename(folder / version / "model.onnx")
 
 
+def write_ensemble(
+    repository: Path, steps: list[str], name: str = "chain", extra: str = ""
+) -> Path:
+    """Steps that each are a tiny model of no work, one after the other."""
+    tensors = ["x", *(f"t{index}" for index in range(1, len(steps))), "y"]
+    text = "\n".join(
+        f'step {{ model_name: "{step}" model_version: -1 '
+        f'input_map {{ key: "x" value: "{before}" }} '
+        f'output_map {{ key: "y" value: "{after}" }} }}'
+        for step, before, after in zip(steps, tensors[:-1], tensors[1:], strict=True)
+    )
+    folder = repository / name
+    (folder / "1").mkdir(parents=True)
+    (folder / "config.pbtxt").write_text(f"""
+platform: "ensemble"
+max_batch_size: 4
+input {{ name: "x" data_type: TYPE_FP32 dims: -1 }}
+output {{ name: "y" data_type: TYPE_FP32 dims: -1 }}
+ensemble_scheduling {{ {text} }}
+{extra}
+""")
+    return folder
+
+
 def _model(added: float, work: int) -> onnx.ModelProto:
     weights = [helper.make_tensor("added", TensorProto.FLOAT, [], [added])]
     nodes = [helper.make_node("Add", ["x", "added"], ["sum"])]

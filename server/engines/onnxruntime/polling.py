@@ -34,7 +34,7 @@ class Poller:
         self._repository = repository
         self._seconds = seconds
         self._seen: dict[str, Fingerprint] = {}
-        self._failed: set[str] = set()
+        self._failed: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -80,10 +80,12 @@ class Poller:
             return
         for name in sorted(gone):
             await self._repository.unload(name)
-        failed = await self._repository.load_all(changed | (self._failed - gone))
-        self._failed = set(failed)
-        for name, error in failed.items():
-            _log.error("model %s: not loaded: %s", name, error)
+        failed = await self._repository.load_all(changed | (self._failed.keys() - gone))
+        reasons = {name: str(error) for name, error in failed.items()}
+        for name, reason in reasons.items():
+            if name in changed or reason != self._failed.get(name):
+                _log.error("model %s: not loaded: %s", name, reason)
+        self._failed = reasons
 
 
 def fingerprints(repository: Path) -> dict[str, Fingerprint]:
