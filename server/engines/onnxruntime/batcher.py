@@ -125,8 +125,8 @@ class Batcher:
 
     @property
     def may_join(self) -> bool:
-        """Whether an ensemble may run this model and its neighbours as one batch."""
-        return self._batches and self.instances.automatic and self.config.max_batch_size > 0
+        """Whether an ensemble may run this model and others as one batch, on shared instances."""
+        return self._batches and self.config.max_batch_size > 0
 
     def stage(self, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> Stage:
         """This model in a program; maps from its names to the program's."""
@@ -262,7 +262,7 @@ class Batcher:
     def _run_here(self, program: Program, request: InferenceRequest, rows: int) -> InferenceResult:
         """Run a brief request on the event loop."""
         try:
-            done = program.run(self.instances.fewest_threads, [_Lone(request.inputs, rows)])
+            done = program.run(self.instances.leanest, [_Lone(request.inputs, rows)])
         # onnxruntime's exceptions share no base class below Exception.
         except Exception as error:
             raise self._failure(error) from error
@@ -297,7 +297,7 @@ class Batcher:
         started = time.monotonic()
         program, threads = batch[0].program, self._cores.threads
         loop = asyncio.get_running_loop()
-        done = await loop.run_in_executor(threads, program.run, instance.threads, batch)
+        done = await loop.run_in_executor(threads, program.run, instance, batch)
         self._hand_out(batch, done, started)
 
     def _hand_out(self, batch: list[Entry], done: Executed[Entry], started: float) -> None:

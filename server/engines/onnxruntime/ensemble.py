@@ -167,6 +167,9 @@ def _together(group: Group, models: Sequence[Servable]) -> Program | None:
     batchers = [model for model in models if isinstance(model, Batcher)]
     if len(batchers) < max(2, len(models)) or not all(item.may_join for item in batchers):
         return None
+    places = batchers[0].instances.shared
+    if places is None or any(item.instances.shared != places for item in batchers):
+        return None
     stages = [
         item.stage(step.input_map, step.output_map)
         for step, item in zip(group.steps, batchers, strict=True)

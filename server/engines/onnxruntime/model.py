@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import onnxruntime as ort
 from tritonclient.grpc.model_config_pb2 import ModelInput, ModelOutput
 
-from server.engines.base import Tensors
+from server.engines.onnxruntime.binding import Tensor, run_bound
 from server.engines.onnxruntime.config import ConfigFile
-from server.engines.onnxruntime.cores import available_cores
+from server.engines.onnxruntime.placement import Placement, placements
 from server.engines.onnxruntime.tensors import ONNX_TYPES
 from server.errors import ModelLoadError
 
@@ -37,7 +36,7 @@ class OnnxModel:
     Attributes:
         config: its checked configuration.
         version: the loaded version.
-        threads: the numbers of threads that it can run on.
+        placements: where each of its sessions runs.
     """
 
     def __init__(self, file: ConfigFile, version: str) -> None:
@@ -51,30 +50,38 @@ class OnnxModel:
         self.config = file.config
         self.version = version
         self.path = folder / self.version / MODEL_FILE
-        # A session may run many batches at once, each on the thread that calls it: one session of
-        # one thread serves all instances, with one copy of the weights. The one that gives all
-        # cores to one batch holds the second copy.
-        pinned = file.intra_op_threads
-        self.threads = {pinned} if pinned else {1, available_cores()}
-        self._sessions = {threads: self._load(threads) for threads in self.threads}
-        session = self._sessions[min(self.threads)]
-        self._check_tensors("input", self.config.input, session.get_inputs())
-        self._check_tensors("output", self.config.output, session.get_outputs())
+        self.placements = placements(file)
+        self._sessions = [self._load(placement) for placement in self.placements]
+        self._check_tensors("input", self.config.input, self._sessions[0].get_inputs())
+        self._check_tensors("output", self.config.output, self._sessions[0].get_outputs())
 
-    def run(self, threads: int, outputs: Sequence[str], inputs: Tensors) -> Sequence[np.ndarray]:
-        """Run one batch on so many threads; blocks, releasing the GIL."""
-        return self._sessions[threads].run(outputs, inputs)
+    def run(
+        self, session: int, outputs: Sequence[str], inputs: Mapping[str, Tensor], stay: bool = False
+    ) -> Sequence[Tensor]:
+        """Run one batch; blocks, releasing the GIL.
 
-    def _load(self, threads: int) -> ort.InferenceSession:
+        Args:
+            session: index of the placement to run on.
+            outputs: names of the wanted outputs.
+            inputs: by name.
+            stay: whether outputs may stay on a GPU, for the next model there.
+        """
+        placement = self.placements[session]
+        if placement.on_gpu:
+            return run_bound(self._sessions[session], placement, outputs, inputs, stay)
+        result: Sequence[Tensor] = self._sessions[session].run(outputs, inputs)
+        return result
+
+    def _load(self, placement: Placement) -> ort.InferenceSession:
         if not self.path.is_file():
             raise ModelLoadError(self.path, f"missing; version {self.version} needs this file")
         options = ort.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = placement.threads or 1
         # Waiting threads that spin take the cores from threads that work: half the throughput.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            return ort.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+            return ort.InferenceSession(str(self.path), options, providers=placement.providers)
         # onnxruntime's exceptions share no base class below Exception.
         except Exception as error:
             reason = str(error).splitlines()[0]

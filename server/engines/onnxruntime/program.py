@@ -10,6 +10,8 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from server.engines.base import Tensors
+from server.engines.onnxruntime.binding import Tensor, on_host
+from server.engines.onnxruntime.instances import Instance
 from server.engines.onnxruntime.model import OnnxModel
 from server.engines.onnxruntime.statistics import Statistics
 
@@ -88,13 +90,13 @@ class Program:
         self.outputs = tuple(outputs)
         self.max_batch_size = min(stage.model.config.max_batch_size for stage in stages)
 
-    def run(self, threads: int, entries: Sequence[AnyPart]) -> Executed[AnyPart]:
+    def run(self, instance: Instance, entries: Sequence[AnyPart]) -> Executed[AnyPart]:
         """Run a batch; blocks. Requests that are abandoned meanwhile leave between the stages.
 
         Raises:
             Exception: whatever the runtime raises.
         """
-        tensors = _join(entries)
+        tensors: dict[str, Tensor] = dict(_join(entries))
         runs: list[Run] = []
         for stage in self.stages:
             if runs:
@@ -103,14 +105,15 @@ class Program:
                     break
             started = time.monotonic()
             inputs = {name: tensors[source] for name, source in stage.inputs.items()}
-            outputs = stage.model.run(threads, list(stage.outputs), inputs)
+            stay = stage is not self.stages[-1]
+            outputs = stage.model.run(instance.session, list(stage.outputs), inputs, stay)
             for name, array in zip(stage.outputs.values(), outputs, strict=True):
                 tensors[name] = array
             rows = sum(entry.rows for entry in entries)
-            runs.append(Run(rows, time.monotonic() - started, threads))
+            runs.append(Run(rows, time.monotonic() - started, instance.threads))
             if self.max_batch_size:
                 _check_rows(stage, outputs, rows)
-        kept = {name: tensors[name] for name in self.outputs} if entries else {}
+        kept = {name: on_host(tensors[name]) for name in self.outputs} if entries else {}
         return Executed(entries, kept, runs)
 
     def part(self, outputs: Tensors, rows: slice) -> Tensors:
@@ -128,8 +131,8 @@ def _join(entries: Sequence[Part]) -> dict[str, np.ndarray]:
 
 
 def _without_abandoned(
-    entries: Sequence[AnyPart], tensors: dict[str, np.ndarray]
-) -> tuple[Sequence[AnyPart], dict[str, np.ndarray]]:
+    entries: Sequence[AnyPart], tensors: dict[str, Tensor]
+) -> tuple[Sequence[AnyPart], dict[str, Tensor]]:
     wanted = [not entry.abandoned for entry in entries]
     if all(wanted):
         return entries, tensors
@@ -137,15 +140,16 @@ def _without_abandoned(
     if not kept or len(entries) == 1:
         return kept, tensors
     mask = np.repeat(wanted, [entry.rows for entry in entries])
-    return kept, {name: array[mask] for name, array in tensors.items()}
+    return kept, {name: on_host(tensor)[mask] for name, tensor in tensors.items()}
 
 
-def _check_rows(stage: Stage, outputs: Sequence[np.ndarray], rows: int) -> None:
+def _check_rows(stage: Stage, outputs: Sequence[Tensor], rows: int) -> None:
     """Refuse outputs that cannot be cut into their requests' parts.
 
     Raises:
         ValueError: an output has another number of rows than the batch.
     """
-    for name, array in zip(stage.outputs, outputs, strict=True):
-        if array.shape[:1] != (rows,):
-            raise ValueError(f"output {name!r}: expected {rows} rows, got shape {array.shape}")
+    for name, tensor in zip(stage.outputs, outputs, strict=True):
+        shape = tensor.shape if isinstance(tensor, np.ndarray) else tuple(tensor.shape())
+        if shape[:1] != (rows,):
+            raise ValueError(f"output {name!r}: expected {rows} rows, got shape {shape}")

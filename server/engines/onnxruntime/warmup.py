@@ -28,10 +28,10 @@ def warm_up(model: OnnxModel) -> None:
     for sample in model.config.model_warmup:
         inputs = sample_inputs(model.file, sample)
         try:
-            for threads in sorted(model.threads):
+            for session in range(len(model.placements)):
                 # As in Triton, a count that is not set is one.
                 for _ in range(max(1, sample.count)):
-                    model.run(threads, names, inputs)
+                    model.run(session, names, inputs)
         # onnxruntime's exceptions share no base class below Exception.
         except Exception as error:
             reason = str(error).splitlines()[0]

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tiny_engine import ONE_INSTANCE, MakeEngine
+from tiny_calls import ONE_INSTANCE, MakeEngine
 from tiny_models import write_model
 
 from server.engines.onnxruntime.engine import OnnxRuntimeEngine

@@ -4,7 +4,7 @@ import asyncio
 
 import numpy as np
 import pytest
-from tiny_engine import MakeEngine, ask, infer, row
+from tiny_calls import MakeEngine, ask, infer, row
 
 from server.engines.base import Deadline
 from server.errors import DeadlineExceeded, InferenceFailed, InvalidArgument, Overloaded

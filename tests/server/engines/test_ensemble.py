@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tiny_engine import MakeEngine, ask, row
+from tiny_calls import MakeEngine, ask, row
 from tiny_models import write_model
 
 from server.engines.base import Deadline

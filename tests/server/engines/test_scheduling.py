@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from tiny_engine import MakeEngine, ask, infer, row, rows
+from tiny_calls import MakeEngine, ask, infer, row, rows
 
 from server.engines.base import Deadline
 from server.errors import DeadlineExceeded, InferenceFailed, Overloaded
