@@ -117,7 +117,11 @@ class HttpInference:
     async def _index(self, request: Request) -> Response:
         document = await self._document(request)
         models = await self._core.index(_repository(document), flag(document, "ready"))
-        return json_response([to_json(model) for model in models])
+        # Only what is not ready has a reason, as in Triton.
+        items = [to_json(model) for model in models]
+        return json_response(
+            [{k: v for k, v in item.items() if k != "reason" or v} for item in items]
+        )
 
     async def _load(self, request: Request) -> Response:
         document = await self._document(request)

@@ -64,10 +64,11 @@ async def test_one_model_does_not_starve_another(tmp_path: Path, start_engine: M
     for name in ("add_one", "other"):
         write_model(tmp_path, "dynamic_batching {}", work=200, name=name)
     engine = await start_engine(tmp_path)
-    flood = [asyncio.create_task(threads_of(engine, 50)) for _ in range(16)]
-    await threads_of(engine, 5, model="other")
-    assert not all(task.done() for task in flood), "the other model had its turn among the flood"
-    await asyncio.gather(*flood)
+    flood = [asyncio.create_task(threads_of(engine, 100_000)) for _ in range(16)]
+    await threads_of(engine, 20, model="other")
+    for task in flood:
+        assert not task.done()
+        task.cancel()
 
 
 def test_cores_are_never_promised_twice() -> None:
