@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     load_model: list[str] = Field(
         default=[],
         description="A model to load at the start in mode explicit; may be given several times, "
-        "'*' is all. An ensemble brings its steps.",
+        "'*' is all. An ensemble brings its steps; --model must be among them.",
     )
     repository_poll_secs: float = Field(
         default=15.0, gt=0, description="Seconds between two looks at the repository in mode poll."
