@@ -12,8 +12,7 @@ from server.engines.base import Deadline
 from server.grpc.calls import Context, unary
 from server.grpc.inference_stream import InferenceStream
 from server.inference.memory import Share
-from server.inference.messages import decode, encode
-from server.inference.parameters import Parameters
+from server.inference.messages import decode, encode, to_dict
 from server.inference.service import InferenceService
 
 # ruff: noqa: N802, D102 - the methods' names and meanings are the protocol's
@@ -107,7 +106,7 @@ class GrpcInferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] 
     async def RepositoryModelLoad(
         self, request: pb.RepositoryModelLoadRequest, context: Context
     ) -> pb.RepositoryModelLoadResponse:
-        parameters = _plain(request)
+        parameters = to_dict(request.parameters)
         await self._core.load(request.model_name, request.repository_name, parameters)
         return pb.RepositoryModelLoadResponse()
 
@@ -115,7 +114,7 @@ class GrpcInferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] 
     async def RepositoryModelUnload(
         self, request: pb.RepositoryModelUnloadRequest, context: Context
     ) -> pb.RepositoryModelUnloadResponse:
-        parameters = _plain(request)
+        parameters = to_dict(request.parameters)
         await self._core.unload(request.model_name, request.repository_name, parameters)
         return pb.RepositoryModelUnloadResponse()
 
@@ -143,14 +142,3 @@ class GrpcInferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] 
     ) -> pb.SystemSharedMemoryUnregisterResponse:
         self._core.regions.unregister(request.name)
         return pb.SystemSharedMemoryUnregisterResponse()
-
-
-def _plain(
-    request: pb.RepositoryModelLoadRequest | pb.RepositoryModelUnloadRequest,
-) -> Parameters:
-    """The parameters as plain values."""
-    plain = {}
-    for key, value in request.parameters.items():
-        kind = value.WhichOneof("parameter_choice")
-        plain[key] = getattr(value, kind) if kind else None
-    return plain

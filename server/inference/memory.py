@@ -7,7 +7,8 @@ from server.errors import InvalidArgument, Overloaded
 MEBIBYTE = 1024 * 1024
 # Of one message or body; a 1x3x1024x1024 FP32 tensor needs 12 MiB and a few bytes.
 MAX_MESSAGE_BYTES = 16 * MEBIBYTE
-# Of all requests from their arrival to their answer, with what they read from shared memory.
+# Of all requests from their arrival to their answer, with what they read from shared memory. Beside
+# it gRPC holds what has not arrived in full: up to one message for each call that is being sent.
 MAX_BYTES_UNDER_WAY = 512 * MEBIBYTE
 _RETRY_AFTER_SECONDS = 0.1
 

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from tritonclient.grpc.service_pb2 import InferParameter, ModelInferRequest, ModelInferResponse
+from tritonclient.grpc.service_pb2 import (
+    InferParameter,
+    ModelInferRequest,
+    ModelInferResponse,
+    ModelRepositoryParameter,
+)
 
 from server.engines.base import Deadline, InferenceRequest, InferenceResult
 from server.errors import InvalidArgument
@@ -94,7 +99,7 @@ def _frame(
     return response
 
 
-def to_dict(parameters: Mapping[str, InferParameter]) -> Parameters:
+def to_dict(parameters: Mapping[str, InferParameter | ModelRepositoryParameter]) -> Parameters:
     """Parameters as plain values."""
     plain: dict[str, Any] = {}
     for key, value in parameters.items():

@@ -18,7 +18,8 @@ from server.errors import AlreadyExists, InvalidArgument, NotFound, NotSupported
 from server.inference.tensors import shown
 
 _FOLDER = Path("/dev/shm")
-_MAX_REGIONS = 1024
+# Each is an open file, of which a process commonly may have 1024.
+_MAX_REGIONS = 256
 _MAX_NAME = 255
 # What the system's file offsets can hold.
 _MAX_OFFSET = 2**63 - 1

@@ -200,7 +200,7 @@ def test_switched_off_by_default(server: RunningServer) -> None:
 
 
 def test_regions_are_bounded(stub, region: SharedMemory) -> None:
-    for index in range(1024):
+    for index in range(256):
         register(stub, region.name, str(index))
     with pytest.raises(grpc.RpcError) as caught:
         register(stub, region.name, "one more")
