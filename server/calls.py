@@ -25,6 +25,8 @@ class Calls:
     def __init__(self, metrics: Metrics) -> None:
         """Refuse calls until `open`."""
         self._histogram = metrics.request_seconds
+        self._begun = metrics.calls
+        metrics.calls_under_way.set_function(lambda: self._under_way)
         self._series: dict[tuple[str, grpc.StatusCode], Histogram] = {}
         self._refusal: str | None = _LOADING
         self._under_way = 0
@@ -46,6 +48,7 @@ class Calls:
         Raises:
             Unavailable: calls are not accepted.
         """
+        self._begun.inc()
         if self._refusal is not None:
             raise Unavailable(self._refusal)
         self._under_way += 1

@@ -18,6 +18,8 @@ class Metrics:
     Attributes:
         registry: what `/metrics` shows.
         request_seconds: whole calls by method and gRPC code.
+        calls: calls that came, whatever became of them.
+        calls_under_way: calls whose answers have not all left yet.
         encode_seconds: one picture's encoding.
         pictures: pictures delivered.
         shed: calls refused because the server was full.
@@ -32,6 +34,14 @@ class Metrics:
             "Latency of whole calls.",
             ["method", "code"],
             buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.calls = Counter(
+            "impasto_calls", "Calls that came, whatever became of them.", registry=self.registry
+        )
+        self.calls_under_way = Gauge(
+            "impasto_calls_under_way",
+            "Calls whose answers have not all left yet.",
             registry=self.registry,
         )
         self._stage_seconds = Histogram(
