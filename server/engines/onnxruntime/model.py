@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import onnxruntime as ort
 from tritonclient.grpc.model_config_pb2 import ModelInput, ModelOutput
@@ -16,18 +15,6 @@ from server.errors import ModelLoadError
 
 MODEL_FILE = "model.onnx"
 _ERRORS_ONLY = 3
-
-
-def latest_version(folder: Path) -> str:
-    """The greatest numeric sub-folder of a model's folder: Triton's default version policy.
-
-    Raises:
-        ModelLoadError: there is none.
-    """
-    versions = [path.name for path in folder.iterdir() if path.is_dir() and path.name.isdecimal()]
-    if not versions:
-        raise ModelLoadError(folder, "expected a version folder (1, 2, ...), found none")
-    return max(versions, key=int)
 
 
 class OnnxModel:

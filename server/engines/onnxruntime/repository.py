@@ -269,7 +269,10 @@ class Repository:
             self._begin(self._close(name, version, loaded))
 
     async def _close(self, name: str, version: str, loaded: Loaded) -> None:
-        await loaded.close()
+        try:
+            await loaded.close()
+        except Exception:
+            _log.exception("model %s: version %s did not end in order", name, version)
         self._states.unloaded(name, version)
 
 
