@@ -1,5 +1,6 @@
 """Starts a real Triton, as `make triton` does, for the tests that need one."""
 
+import os
 import platform
 import signal
 import socket
@@ -7,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class RunningTriton:
 @contextmanager
 def running_triton(*flags: str, repository: Path = REPOSITORY) -> Iterator[RunningTriton]:
     grpc_port, http_port = _free_ports(2)
+    memory = f"impasto-test-{grpc_port}-"
     with tempfile.NamedTemporaryFile("r") as log, Path(log.name).open("wb") as output:
         command = [
             str(_PYTHON),
@@ -47,9 +49,10 @@ def running_triton(*flags: str, repository: Path = REPOSITORY) -> Iterator[Runni
             "--allow-metrics=false",
             # This Triton sometimes waits to the very end for a model that nobody uses any more.
             "--exit-timeout-secs=5",
+            f"--backend-config=python,shm-region-prefix-name={memory}",
             *flags,
         ]
-        process = subprocess.Popen(command, stdout=output, stderr=output)
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
         try:
             _wait_until_ready(process, Path(log.name))
             yield RunningTriton(process, f"127.0.0.1:{grpc_port}", Path(log.name))
@@ -58,7 +61,12 @@ def running_triton(*flags: str, repository: Path = REPOSITORY) -> Iterator[Runni
             try:
                 process.wait(_PATIENCE_SECONDS)
             finally:
-                process.kill()
+                # A killed Triton leaves its backend's processes and their memory behind.
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                for left in Path("/dev/shm").glob(f"{memory}*"):
+                    left.unlink()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
