@@ -41,7 +41,8 @@ class Gateway:
         """
         self._settings = settings
         self._metrics = Metrics()
-        self._calls = Calls(self._metrics)
+        # pygrpc-native fails a call that sends gRPC's own keys.
+        self._calls = Calls(self._metrics, settings.grpc_transport == "grpcio")
         self._engine: Engine = engine_of(settings, self._metrics)
         self._inference = InferenceService(self._engine, Regions(settings.allow_client_shm))
         self._http = HttpListener(
@@ -50,7 +51,7 @@ class Gateway:
             settings.http_port,
             HttpInference(self._inference, self._calls).routes(),
         )
-        self._grpc = GrpcListener(settings.host, settings.port)
+        self._grpc = GrpcListener(settings.host, settings.port, settings.grpc_transport)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once.

@@ -18,12 +18,17 @@ _DRAINING = "the server is draining; ask another one"
 class Calls:
     """The calls that are work, as opposed to a health watch that never ends.
 
+    Attributes:
+        reserved_metadata: whether the gRPC transport sends metadata under gRPC's own keys.
+
     Args:
         metrics: where call latencies go.
+        reserved_metadata: see above.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, reserved_metadata: bool = True) -> None:
         """Refuse calls until `open`."""
+        self.reserved_metadata = reserved_metadata
         self._histogram = metrics.request_seconds
         self._begun = metrics.calls
         metrics.calls_under_way.set_function(lambda: self._under_way)

@@ -57,7 +57,8 @@ def unary(handler: Handler[Servicer, Request, Response]) -> Handler[Servicer, Re
             return await handler(servicer, request, context)
         except ImpastoError as error:
             code = error.code
-            await _abort(context, code, details(error), _trailing_metadata(error))
+            metadata = _retry_hint(error) if servicer.calls.reserved_metadata else ()
+            await _abort(context, code, details(error), metadata)
         except asyncio.CancelledError:
             # gRPC cancels the call when its deadline passes, too.
             expired = context.time_remaining() == 0
@@ -87,7 +88,7 @@ async def _abort(
     raise AssertionError("unreachable: abort raises")
 
 
-def _trailing_metadata(error: ImpastoError) -> tuple[tuple[str, str], ...]:
+def _retry_hint(error: ImpastoError) -> tuple[tuple[str, str], ...]:
     if isinstance(error, Overloaded):
         return ((RETRY_KEY, str(round(error.retry_after * 1000))),)
     return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -21,6 +21,8 @@ from server.settings import address
 SERVICE = pb.DESCRIPTOR.services_by_name["ImageService"].full_name
 INFERENCE = service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 # A request is a few dozen bytes or tensors; an answer is up to max_count pictures.
+# HTTP/2 in grpcio's core, or in Rust outside the GIL.
+Transport = Literal["grpcio", "native"]
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", 256 * MEBIBYTE),
@@ -40,15 +42,16 @@ class GrpcListener:
     Args:
         host: address to bind.
         port: port to bind; 0 picks a free one.
+        transport: what speaks HTTP/2.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, transport: Transport) -> None:
         """Bind the port.
 
         Raises:
-            StartupError: it cannot be bound.
+            StartupError: it cannot be bound, or the transport is not installed.
         """
-        self._server = grpc.aio.server(options=_OPTIONS)
+        self._server = _new_server(transport)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE, INFERENCE, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -86,3 +89,16 @@ class GrpcListener:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(work, grace)
         await self._server.stop(_LINGER_SECONDS)
+
+
+def _new_server(transport: Transport) -> grpc.aio.Server:
+    if transport == "grpcio":
+        return grpc.aio.server(options=_OPTIONS)
+    try:
+        # An extra that not everybody has.
+        import pygrpc_native.aio  # noqa: PLC0415
+    except ImportError as error:
+        raise StartupError(
+            "--grpc-transport native needs the package pygrpc-native: pip install '.[fast]'"
+        ) from error
+    return pygrpc_native.aio.server(options=_OPTIONS)

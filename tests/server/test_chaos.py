@@ -26,15 +26,18 @@ METHOD = "/inference.GRPCInferenceService/ModelInfer"
 Status = grpc.StatusCode
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
+@pytest.fixture(params=["grpcio", "native"])
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    if request.param == "native":
+        pytest.importorskip("pygrpc_native", reason="no wheel of pygrpc-native for this platform")
     for model in REPOSITORY.iterdir():
         if model.is_dir():
             (tmp_path / model.name).symlink_to(model)
     write_model(tmp_path, "dynamic_batching {}")
     bounded = f"dynamic_batching {{ default_queue_policy {{ max_queue_size: {QUEUE} }} }}"
     write_model(tmp_path, f"{bounded} instance_group {{ count: 1 }}", name="busy", work=500)
-    with running_server("--model-repository", str(tmp_path)) as running:
+    flags = ("--model-repository", str(tmp_path), "--grpc-transport", request.param)
+    with running_server(*flags) as running:
         yield running
 
 
