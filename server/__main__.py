@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 from typing import NoReturn
 
+import uvloop
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import CliApp
@@ -20,7 +20,7 @@ def main() -> None:
     """Serve as the command line and the environment say; exit status 1 where that fails."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        asyncio.run(_serve(CliApp.run(Settings)))
+        uvloop.run(_serve(CliApp.run(Settings)))
     except ValidationError as error:
         _refuse("; ".join(_setting_fault(fault) for fault in error.errors()))
     except ImpastoError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -24,6 +25,7 @@ from server.settings import Settings, address
 from server.telemetry.metrics import Metrics
 
 _log = logging.getLogger(__name__)
+_YOUNG_OBJECTS = 50_000
 
 
 class Gateway:
@@ -82,6 +84,7 @@ class Gateway:
         self._grpc.add(ImageService(pipeline, self._calls, self._metrics, settings.max_count))
         self._grpc.add_inference(GrpcInferenceService(self._inference, self._calls))
         self._calls.open()
+        _spare_the_collector()
         await self._grpc.start()
         self._http.ready = True
         self._announce(chain)
@@ -108,3 +111,14 @@ class Gateway:
         _log.info("draining: up to %.0f s for accepted requests", self._settings.drain_grace)
         self._http.ready = False
         await self._grpc.drain(self._calls.drain(), self._settings.drain_grace)
+
+
+def _spare_the_collector() -> None:
+    """Keep what lives as long as the process out of garbage collection, and collect less often.
+
+    A call makes no cycles, but hundreds of objects: with Python's own thresholds every other call
+    pays for a collection.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from tritonclient.grpc.model_config_pb2 import ModelConfig
@@ -20,8 +19,7 @@ from server.errors import DeadlineExceeded
 Tensors = Mapping[str, np.ndarray]
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """A moment of the monotonic clock, or never.
 
     Attributes:
@@ -58,8 +56,7 @@ class Deadline:
 NEVER = Deadline()
 
 
-@dataclass(frozen=True, slots=True)
-class InferenceRequest:
+class InferenceRequest(NamedTuple):
     """One request to one model.
 
     Attributes:
@@ -81,8 +78,7 @@ class InferenceRequest:
     deadline: Deadline = NEVER
 
 
-@dataclass(frozen=True, slots=True)
-class StageTiming:
+class StageTiming(NamedTuple):
     """How long one model took over one request.
 
     Attributes:
@@ -100,8 +96,7 @@ class StageTiming:
     threads: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class InferenceResult:
+class InferenceResult(NamedTuple):
     """The outputs of one inference request.
 
     Attributes:
@@ -112,7 +107,7 @@ class InferenceResult:
 
     outputs: Tensors
     version: str
-    stages: tuple[StageTiming, ...] = field(default=())
+    stages: tuple[StageTiming, ...] = ()
 
 
 class Engine(Protocol):

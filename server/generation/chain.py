@@ -111,8 +111,11 @@ class Chain:
             ImpastoError: whatever the engine raises; the other parts are cancelled then.
         """
         size = self._max_batch_size
-        parts = [seeds[first : first + size] for first in range(0, len(seeds), size)]
         code = self.styles.code(style, strength)
+        if len(seeds) <= size:
+            result = await self._run_part(seeds, code, deadline)
+            return ChainResult(result.outputs[PIXELS], result.version, list(result.stages))
+        parts = [seeds[first : first + size] for first in range(0, len(seeds), size)]
         tasks = [asyncio.ensure_future(self._run_part(part, code, deadline)) for part in parts]
         try:
             results = await asyncio.gather(*tasks)

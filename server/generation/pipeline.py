@@ -69,19 +69,24 @@ class Pipeline:
             for stage in made.stages:
                 self._metrics.observe_stage(stage)
             deadline.check("encoding")
-            loop = asyncio.get_running_loop()
-            data = await asyncio.gather(
-                *(
-                    loop.run_in_executor(self._encoders, self._encode, picture, request.format)
-                    for picture in made.pixels
-                )
-            )
+            data = await self._encode_all(made.pixels, request.format)
             height, width = made.pixels.shape[1:3]
             pictures = [
                 EncodedPicture(encoded, seed, width, height)
                 for encoded, seed in zip(data, request.seeds, strict=True)
             ]
             return GeneratedPictures(pictures, made.version)
+
+    async def _encode_all(self, pixels: np.ndarray, output_format: OutputFormat) -> list[bytes]:
+        if output_format is OutputFormat.RAW_RGB8:
+            # Copying a picture takes less than handing it to a thread.
+            return [self._encode(picture, output_format) for picture in pixels]
+        loop = asyncio.get_running_loop()
+        work = (
+            loop.run_in_executor(self._encoders, self._encode, picture, output_format)
+            for picture in pixels
+        )
+        return await asyncio.gather(*work)
 
     def _encode(self, pixels: np.ndarray, output_format: OutputFormat) -> bytes:
         started = time.monotonic()

@@ -58,6 +58,12 @@ class Metrics:
             buckets=_BATCH_BUCKETS,
             registry=self.registry,
         )
+        self._inferences = Counter(
+            "impasto_inferences",
+            "Requests that a model computed, by the threads that their batch ran on.",
+            ["model", "threads"],
+            registry=self.registry,
+        )
         self.encode_seconds = self._stage_seconds.labels("encode", "")
         self.pictures = Counter("impasto_pictures", "Pictures delivered.", registry=self.registry)
         self.shed = Counter(
@@ -80,6 +86,7 @@ class Metrics:
         self._stage_seconds.labels("queue", timing.model).observe(timing.queue_seconds)
         self._stage_seconds.labels("compute", timing.model).observe(timing.compute_seconds)
         self._batch_size.labels(timing.model).observe(timing.batch_size)
+        self._inferences.labels(timing.model, str(timing.threads)).inc()
 
     def observe_cache(self, model: str, hit: bool) -> None:
         """Record one look into the response cache."""

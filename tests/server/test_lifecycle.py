@@ -16,6 +16,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from impasto import AsyncClient, Client, ImpastoError
 from running_server import RunningServer, failed_start, running_server
 
+from server.engines.onnxruntime.cores import available_cores
+
 SERVICE = "impasto.v1.ImageService"
 
 
@@ -47,6 +49,7 @@ def test_metrics_show_every_stage_in_seconds(server: RunningServer, client: Clie
         ("impasto_stage_seconds_count", "queue", "stylizer"),
         ("impasto_stage_seconds_count", "compute", "stylizer"),
         ("impasto_stage_seconds_count", "", "encode"),
+        ("impasto_inferences_total", *sorted(("stylizer", str(available_cores())))),
         ("impasto_pictures_total",),
     ):
         assert values[series] > 0, series

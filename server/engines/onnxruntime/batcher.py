@@ -11,10 +11,9 @@ import math
 import time
 from collections.abc import Mapping
 from itertools import islice
-from typing import NamedTuple
 
-from server.engines.base import InferenceRequest, InferenceResult, Tensors
-from server.engines.onnxruntime.brief import Brevity
+from server.engines.base import InferenceRequest, InferenceResult
+from server.engines.onnxruntime.brief import Brief
 from server.engines.onnxruntime.cores import Cores
 from server.engines.onnxruntime.instances import Instance, Instances
 from server.engines.onnxruntime.model import OnnxModel
@@ -35,14 +34,6 @@ from server.errors import (
 _MICROSECOND = 1e-6
 # How far to look past requests of other shapes for companions.
 _LOOK_AHEAD = 64
-
-
-class _Lone(NamedTuple):
-    """A batch of one request that runs while it is asked for."""
-
-    inputs: Tensors
-    rows: int
-    abandoned: bool = False
 
 
 class Batcher:
@@ -78,7 +69,9 @@ class Batcher:
         self._ordering = Ordering() if batching.preserve_ordering else None
         self._running: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._brevity = Brevity()
+        names = {item.name: item.name for item in config.output}
+        leanest = self.instances.leanest
+        self._brief = Brief(self.stage({}, names), self.version, leanest, config.max_batch_size > 0)
         # Whether a request may run when it comes, without regard for others.
         self._at_once = not self._delay and not batching.preserve_ordering
         self._closed = False
@@ -87,11 +80,21 @@ class Batcher:
         """Run one request; see `Engine.infer`."""
         try:
             rows, shapes = self._signature.check(request.inputs)
+            if self._brief.open and not request.outputs:
+                return self._run_here(request, rows)
             program = self._program(tuple(request.outputs))
         except ImpastoError:
             self.statistics.failed(0.0)
             raise
         return await self.run(program, request, rows, shapes)
+
+    def _run_here(self, request: InferenceRequest, rows: int) -> InferenceResult:
+        self._check_open(request)
+        try:
+            return self._brief.run(request.inputs, rows)
+        # onnxruntime's exceptions share no base class below Exception.
+        except Exception as error:
+            raise self._failure(error) from error
 
     async def run(
         self,
@@ -112,8 +115,6 @@ class Batcher:
         self._cores.enter()
         try:
             self._check_open(request)
-            if self._at_once and self._brevity.expected:
-                return self._run_here(program, request, rows)
             result: asyncio.Future[InferenceResult] = asyncio.get_running_loop().create_future()
             entry = Entry(program, request.inputs, rows, shapes, request.deadline, arrived, result)
             return await self._wait(entry, request)
@@ -259,17 +260,6 @@ class Batcher:
                 break
         return batch
 
-    def _run_here(self, program: Program, request: InferenceRequest, rows: int) -> InferenceResult:
-        """Run a brief request on the event loop."""
-        try:
-            done = program.run(self.instances.leanest, [_Lone(request.inputs, rows)])
-        # onnxruntime's exceptions share no base class below Exception.
-        except Exception as error:
-            raise self._failure(error) from error
-        self._brevity.learn(done.runs)
-        count_batch(program, done.runs)
-        return answer(program, done.outputs, self.version, rows, 0.0, done.runs)
-
     async def _execute(self, instance: Instance, batch: list[Entry]) -> None:
         """Run one batch and hand out the results; whatever happens, the instance comes back."""
         try:
@@ -304,7 +294,8 @@ class Batcher:
         """Give each request its rows, and count."""
         program = batch[0].program
         count_batch(program, done.runs)
-        self._brevity.learn(done.runs)
+        if self._at_once and len(program.stages) == 1:
+            self._brief.learn(done.runs[0].seconds)
         first = 0
         for entry in done.entries:
             part = program.part(done.outputs, slice(first, first + entry.rows))

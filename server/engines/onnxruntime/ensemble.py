@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
@@ -138,7 +137,7 @@ class Ensemble:
             assert isinstance(first, Batcher)
             inputs = {name: tensors[name] for name in group.inputs}
             shapes = tuple(array.shape[1:] for array in inputs.values())
-            return await first.run(program, replace(request, inputs=inputs), rows, shapes)
+            return await first.run(program, request._replace(inputs=inputs), rows, shapes)
         made, stages = dict(tensors), list[StageTiming]()
         for step, model in zip(group.steps, models, strict=True):
             result = await model.infer(_step_request(step, made, request))
@@ -159,7 +158,7 @@ class Ensemble:
 def _step_request(step: Step, tensors: Tensors, request: InferenceRequest) -> InferenceRequest:
     inputs = {inner: tensors[outer] for inner, outer in step.input_map.items()}
     outputs = tuple(step.output_map)
-    return replace(request, model=step.model_name, inputs=inputs, version="", outputs=outputs)
+    return request._replace(model=step.model_name, inputs=inputs, version="", outputs=outputs)
 
 
 def _together(group: Group, models: Sequence[Servable]) -> Program | None:

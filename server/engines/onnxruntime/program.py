@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -49,8 +49,7 @@ class Stage:
     outputs: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """How many rows one stage ran, for how long, on how many threads."""
 
     rows: int
@@ -61,7 +60,7 @@ class Run:
 AnyPart = TypeVar("AnyPart", bound=Part)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Executed(Generic[AnyPart]):
     """What came of a batch.
 
@@ -103,18 +102,24 @@ class Program:
                 entries, tensors = _without_abandoned(entries, tensors)
                 if not entries:
                     break
-            started = time.monotonic()
-            inputs = {name: tensors[source] for name, source in stage.inputs.items()}
-            stay = stage is not self.stages[-1]
-            outputs = stage.model.run(instance.session, list(stage.outputs), inputs, stay)
-            for name, array in zip(stage.outputs.values(), outputs, strict=True):
-                tensors[name] = array
-            rows = sum(entry.rows for entry in entries)
-            runs.append(Run(rows, time.monotonic() - started, instance.threads))
-            if self.max_batch_size:
-                _check_rows(stage, outputs, rows)
+            rows = sum([entry.rows for entry in entries])
+            runs.append(self._run_stage(stage, instance, tensors, rows))
         kept = {name: on_host(tensors[name]) for name in self.outputs} if entries else {}
         return Executed(entries, kept, runs)
+
+    def _run_stage(
+        self, stage: Stage, instance: Instance, tensors: dict[str, Tensor], rows: int
+    ) -> Run:
+        """Run one stage on its inputs among `tensors`, and add its outputs."""
+        started = time.monotonic()
+        inputs = {name: tensors[source] for name, source in stage.inputs.items()}
+        stay = stage is not self.stages[-1]
+        outputs = stage.model.run(instance.session, list(stage.outputs), inputs, stay)
+        if self.max_batch_size:
+            _check_rows(stage, outputs, rows)
+        for name, tensor in zip(stage.outputs.values(), outputs, strict=True):
+            tensors[name] = tensor
+        return Run(rows, time.monotonic() - started, instance.threads)
 
     def part(self, outputs: Tensors, rows: slice) -> Tensors:
         """One request's rows of the batch's outputs."""

@@ -59,6 +59,11 @@ class Statistics:
         self._queue.add(queue_seconds)
         self._compute.add(compute_seconds)
 
+    def alone(self, rows: int, seconds: float) -> None:
+        """A request of `rows` was a batch of its own that took `seconds` and waited for nothing."""
+        self.executed(rows, seconds)
+        self.succeeded(rows, 0.0, seconds, seconds)
+
     def failed(self, seconds: float) -> None:
         """A request got an error, or went away, `seconds` after its arrival."""
         self._last = time.time()

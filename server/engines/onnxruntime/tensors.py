@@ -38,6 +38,7 @@ class Signature:
         """Prepare."""
         self._model = config.name
         self._most = config.max_batch_size
+        self._batch = 1 if config.max_batch_size else 0
         self._inputs = {
             item.name: (np.dtype(NUMPY_TYPES[item.data_type]), tuple(item.dims))
             for item in config.input
@@ -55,31 +56,42 @@ class Signature:
         Raises:
             InvalidArgument: names the first input that is wrong.
         """
+        batch, rows = self._batch, 1
         if inputs.keys() != self._inputs.keys():
             expected = str(sorted(self._inputs))
             raise InvalidArgument(f"{self._model} inputs", expected, sorted(inputs))
-        first = 1 if self._most else 0
         for name, array in inputs.items():
             dtype, dims = self._inputs[name]
-            if array.dtype != dtype:
-                what = f"data type {dtype.name}"
-                raise InvalidArgument(f"{self._model}.{name}", what, array.dtype)
-            sizes = array.shape[first:]
-            if array.ndim < first or (sizes != dims and not dims_match(dims, sizes)):
-                expected = str(["batch"] * first + list(dims))
-                got = list(array.shape)
-                raise InvalidArgument(f"{self._model}.{name}", f"shape {expected}", got)
-        shapes = tuple(array.shape[first:] for array in inputs.values()) if self._open else ()
-        return (self._rows(inputs) if first else 1), shapes
+            shape = array.shape
+            if array.dtype != dtype or (shape[batch:] != dims and not self._fits(name, array)):
+                raise self._fault(name, array)
+            if batch:
+                rows = shape[0]
+        if batch and (rows < 1 or rows > self._most or len(inputs) > 1):
+            self._check_rows(inputs)
+        if self._open:
+            return rows, tuple([array.shape[batch:] for array in inputs.values()])
+        return rows, ()
 
-    def _rows(self, inputs: Tensors) -> int:
+    def _fits(self, name: str, array: np.ndarray) -> bool:
+        dims = self._inputs[name][1]
+        return array.ndim >= self._batch and dims_match(dims, array.shape[self._batch :])
+
+    def _fault(self, name: str, array: np.ndarray) -> InvalidArgument:
+        dtype, dims = self._inputs[name]
+        if array.dtype != dtype:
+            what = f"data type {dtype.name}"
+            return InvalidArgument(f"{self._model}.{name}", what, array.dtype)
+        expected = ["batch"] * self._batch + list(dims)
+        return InvalidArgument(f"{self._model}.{name}", f"shape {expected}", list(array.shape))
+
+    def _check_rows(self, inputs: Tensors) -> None:
         rows = {array.shape[0] for array in inputs.values()}
         if len(rows) != 1:
             got = {name: array.shape for name, array in inputs.items()}
             raise InvalidArgument(f"{self._model} inputs", "the same number of rows in each", got)
         if not 1 <= (count := rows.pop()) <= self._most:
             raise InvalidArgument(f"{self._model} batch", f"1 to {self._most} rows", count)
-        return count
 
 
 def dims_match(declared: Sequence[int], actual: Sequence[int]) -> bool:

@@ -7,7 +7,6 @@ how Triton runs it, has no meaning here, and is left out of the comparison: `_TR
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +141,7 @@ async def test_only_the_wanted_outputs(engine: Engine) -> None:
     inputs = {"latent": painting_inputs(2)["latent"]}
     request = InferenceRequest("generator", inputs)
     assert (await engine.infer(request)).outputs.keys() == {"image", "canvas"}
-    (name,) = (await engine.infer(replace(request, outputs=["image"]))).outputs
+    (name,) = (await engine.infer(request._replace(outputs=["image"]))).outputs
     assert name == "image"
 
 
@@ -239,7 +238,7 @@ WRONG: dict[str, tuple[dict[str, object], type[ImpastoError]]] = {
 async def test_wrong_requests(engine: Engine, case: str) -> None:
     wrong, error = WRONG[case]
     with pytest.raises(error) as caught:
-        await engine.infer(replace(row_request("add_one"), **wrong))
+        await engine.infer(row_request("add_one")._replace(**wrong))
     assert str(wrong.get("model", "add_one")) in str(caught.value)
     assert isinstance(await engine.infer(row_request("add_one")), InferenceResult)
 
@@ -266,19 +265,19 @@ async def test_queue_timeout(engine: Engine) -> None:
 
 
 async def test_a_requests_own_timeout_where_the_policy_allows_it(engine: Engine) -> None:
-    hurried = replace(row_request("yielding"), timeout=0.02)
+    hurried = row_request("yielding")._replace(timeout=0.02)
     results = await outcomes(engine, *([hurried] * 16))
     assert kinds(results) == {InferenceResult, DeadlineExceeded}
     assert kinds(await outcomes(engine, *([row_request("yielding")] * 16))) == {InferenceResult}
 
 
 async def test_a_requests_own_timeout_elsewhere_is_not_heard(engine: Engine) -> None:
-    hurried = replace(row_request("busy"), timeout=0.02)
+    hurried = row_request("busy")._replace(timeout=0.02)
     assert kinds(await outcomes(engine, *([hurried] * 4))) == {InferenceResult}
 
 
 async def test_deadline_in_the_queue(engine: Engine) -> None:
-    late = replace(row_request("busy"), deadline=Deadline.after(0.1))
+    late = row_request("busy")._replace(deadline=Deadline.after(0.1))
     requests = [row_request("busy", 1), *[late] * 4, row_request("busy", 2)]
     first, *middle, last = await outcomes(engine, *requests)
     assert kinds([first, last]) == {InferenceResult}
