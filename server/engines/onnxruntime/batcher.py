@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
+from weakref import WeakKeyDictionary
 
 from server.engines.base import InferenceRequest, InferenceResult
 from server.engines.onnxruntime.brief import Brief
 from server.engines.onnxruntime.cores import Cores
+from server.engines.onnxruntime.growth import Growth
 from server.engines.onnxruntime.instances import Instance, Instances
 from server.engines.onnxruntime.model import OnnxModel
 from server.engines.onnxruntime.ordering import Ordering
 from server.engines.onnxruntime.outcome import answer, count_batch
-from server.engines.onnxruntime.program import Executed, Program, Stage
+from server.engines.onnxruntime.program import Executed, Program, Run, Stage
 from server.engines.onnxruntime.request_queue import Entry, RequestQueue
 from server.engines.onnxruntime.statistics import Statistics
 from server.engines.onnxruntime.tensors import Shapes, Signature
@@ -64,6 +66,12 @@ class Batcher:
         batching = config.dynamic_batching
         self._batches = config.HasField("dynamic_batching")
         self._preferred = sorted(batching.preferred_batch_size)
+        # How large batches should be, for each program; None where the configuration says it.
+        says = self._preferred or batching.max_queue_delay_microseconds
+        learns = self._batches and not says and not self.instances.on_gpu
+        self._growth: WeakKeyDictionary[Program, Growth] | None = (
+            WeakKeyDictionary() if learns else None
+        )
         self._delay = batching.max_queue_delay_microseconds * _MICROSECOND
         self._queue = RequestQueue(config.name, batching)
         self._ordering = Ordering() if batching.preserve_ordering else None
@@ -218,7 +226,8 @@ class Batcher:
             if instance is None:
                 self._cores.call_when_free(self._dispatch)
                 return
-            self._start(instance, self._take_batch(size or share))
+            paying = self._paying_size(next(iter(self._queue)).program)
+            self._start(instance, self._take_batch(size or min(share, paying)))
 
     def _start(self, instance: Instance, batch: list[Entry]) -> None:
         task = asyncio.get_running_loop().create_task(self._execute(instance, batch))
@@ -229,6 +238,14 @@ class Batcher:
         """Rows for each idle instance: one full batch beside an idle one takes longer than two."""
         most = max(1, self.config.max_batch_size) if self._batches else 1
         return min(most, math.ceil(self._queue.rows / max(1, self.instances.idle)))
+
+    def _paying_size(self, program: Program) -> int:
+        """How large a batch of this program pays."""
+        if self._growth is None:
+            return self.config.max_batch_size
+        if program not in self._growth:
+            self._growth[program] = Growth(program.max_batch_size)
+        return self._growth[program].limit
 
     def _preferred_size(self) -> int:
         """The largest of the preferred sizes that the waiting requests can fill, or 0."""
@@ -294,6 +311,14 @@ class Batcher:
         """Give each request its rows, and count."""
         program = batch[0].program
         count_batch(program, done.runs)
+        whole = len(done.runs) == len(program.stages)
+        if (
+            self._growth is not None
+            and whole
+            and done.runs[0].threads == self.instances.leanest.threads
+        ):
+            seconds = sum(run.seconds for run in done.runs)
+            self._growth[program].learn(done.runs[0].rows, seconds)
         if self._at_once and len(program.stages) == 1:
             self._brief.learn(done.runs[0].seconds)
         first = 0
@@ -306,6 +331,17 @@ class Batcher:
         if len(done.entries) < len(batch):
             for entry in set(batch).difference(done.entries):
                 self._deliver(entry, DeadlineExceeded(f"{self.config.name}: the deadline passed"))
+
+    def _learn(self, program: Program, runs: Sequence[Run]) -> None:
+        """Let a batch that ran to its end teach how to run the next ones."""
+        if len(runs) < len(program.stages):
+            return
+        seconds = sum(run.seconds for run in runs)
+        if self._at_once and len(runs) == 1:
+            self._brief.learn(seconds)
+        # Batches on all cores happen only when there is nothing to join.
+        if self._growth is not None and runs[0].threads == self.instances.leanest.threads:
+            self._growth[program].learn(runs[0].rows, seconds)
 
     def _failure(self, error: Exception) -> InferenceFailed:
         failure = InferenceFailed(f"{self.config.name}: {error}")

@@ -60,6 +60,11 @@ class Instances:
         return tuple(self._placements)
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether they are GPUs'."""
+        return bool(self._placements[0].on_gpu)
+
+    @property
     def idle(self) -> int:
         """How many batches could begin now."""
         if self._most is not None:

@@ -11,7 +11,7 @@ from server.errors import DeadlineExceeded, InferenceFailed, InvalidArgument, Ov
 
 
 async def test_everybody_gets_their_own_answer_from_full_batches(make_engine: MakeEngine) -> None:
-    engine = await make_engine()
+    engine = await make_engine("dynamic_batching { preferred_batch_size: 4 }")
     answers = await asyncio.gather(*(infer(engine, value) for value in range(41)))
     assert [answer for answer, _ in answers] == [value + 1 for value in range(41)]
     # Greedy: the first goes alone, the others wait for it and fill whole batches.
@@ -69,7 +69,7 @@ async def test_full_queue_refuses_at_once_and_the_rest_succeeds(make_engine: Mak
 
 
 async def test_cancelled_requests_leave_no_trace_in_a_batch(make_engine: MakeEngine) -> None:
-    engine = await make_engine(work=200)
+    engine = await make_engine("dynamic_batching { preferred_batch_size: 4 }", work=200)
     tasks = [asyncio.create_task(infer(engine, value)) for value in range(9)]
     await asyncio.sleep(0)
     for task in tasks[1::2]:

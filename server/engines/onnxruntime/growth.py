@@ -1,0 +1,61 @@
+"""How large the batches of a model should be on a core: as large as still pays.
+
+On a GPU a batch costs little more than one request. On a core it depends: weights that are read
+once for many rows make a batch pay, activations that fall out of the cache make it lose, and memory
+grows with the largest batch ever run. So batches start at one row and double while that pays.
+"""
+
+from __future__ import annotations
+
+_SAMPLES = 4
+# Each doubling must make a row this much cheaper, or latency and memory are the better bargain.
+_PAYS = 0.95
+# The load and the machine change; after so many batches the question is open again.
+_REVIEW = 512
+
+
+class Growth:
+    """Learns from a model's batches.
+
+    Attributes:
+        limit: rows that the next batch should have at most.
+
+    Args:
+        most: rows that a batch may have.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Start at one."""
+        self._most = most
+        self._begin()
+
+    def _begin(self) -> None:
+        self.limit = 1
+        self._size = 1
+        self._best: float | None = None
+        self._samples: list[float] = []
+        self._batches = 0
+
+    def learn(self, rows: int, seconds: float) -> None:
+        """A batch of `rows` took so long."""
+        self._batches += 1
+        if self._batches > _REVIEW:
+            self._begin()
+        if rows != self.limit or self._settled:
+            return
+        self._samples.append(seconds / rows)
+        if len(self._samples) == _SAMPLES:
+            self._decide(min(self._samples))
+
+    @property
+    def _settled(self) -> bool:
+        return self._best is not None and self.limit == self._size
+
+    def _decide(self, cost: float) -> None:
+        """Compare the tried size with the best smaller one, by the least disturbed sample."""
+        self._samples = []
+        if self._best is None or cost < self._best * _PAYS:
+            self._best, self._size = cost, self.limit
+            self.limit = min(2 * self.limit, self._most)
+        else:
+            self.limit = self._size
