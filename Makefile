@@ -65,7 +65,7 @@ lint: $(VENV)/.installed-server,train,test,dev ## Check style and types.
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-bench: $(VENV)/.installed-server $(TRITON_STAMP) ## Measure beside bare onnxruntime and Triton (stop everything else first).
+bench: $(VENV)/.installed-server,fast $(TRITON_STAMP) ## Measure beside bare onnxruntime and Triton (stop everything else first).
 	$(RUN) -m benchmarks.serving
 
 proto: $(VENV)/.installed-server,train,test,dev ## Generate the gRPC code from the .proto file.

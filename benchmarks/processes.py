@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,16 +22,24 @@ REPOSITORY = ROOT / "model_repository"
 MODELS = Path(__file__).parent / "models"
 TRITON_PYTHON = ROOT / ".venv-triton/bin/python"
 _START_SECONDS = 120
+_THREADS = "intra_op_thread_count"
 
 
 @contextmanager
-def repository() -> Iterator[Path]:
-    """The committed models and the benchmark's own, in one folder."""
+def repository(threads: int | None = None) -> Iterator[Path]:
+    """The committed models and the benchmark's own, in one folder.
+
+    Args:
+        threads: written into every model's configuration. Triton's onnxruntime needs it to stay on
+            the core that it is kept on: by its own choice it spreads its threads over all cores.
+    """
+    pin = f'parameters {{ key: "{_THREADS}" value {{ string_value: "{threads}" }} }}\n'
     with tempfile.TemporaryDirectory() as folder:
         for models in (REPOSITORY, MODELS):
-            for model in models.iterdir():
-                if model.is_dir():
-                    (Path(folder) / model.name).symlink_to(model)
+            for model in filter(Path.is_dir, models.iterdir()):
+                copy = Path(shutil.copytree(model, Path(folder) / model.name)) / "config.pbtxt"
+                if threads and "ensemble_scheduling" not in copy.read_text():
+                    copy.write_text(copy.read_text() + pin)
         yield Path(folder)
 
 

@@ -79,17 +79,23 @@ class Bench:
 
     def _triton(self, core: int | None = None) -> tuple[str, str]:
         """A Triton and a gateway before it."""
-        url = self._stack.enter_context(triton(self._models, core))
+        models = self._models if core is None else self._stack.enter_context(repository(1))
+        url = self._stack.enter_context(triton(models, core))
         return url, self._gateway("--engine=triton", f"--triton-url={url}", core=core)
 
     def pinned(self) -> Section:
         """The server on one core, its callers on another; the limit on the server's core."""
         server, client = cores()
         ours, theirs = self._gateway(core=server), self._triton(server)[1]
+        blank = self._stack.enter_context(echo("grpcio", server))
         one, eight = "raw onnxruntime, batches of 1", "raw onnxruntime, batches of 8"
         rows = [
             (Row(one), self._raw(server, batch=1)),
             (Row(eight), self._raw(server, batch=8)),
+            (
+                Row("bare grpc.aio, blank pictures, 1 caller of 1"),
+                self._calls("generate", blank, 1, core=client),
+            ),
             (
                 Row("gateway, 1 caller of 1", one, one),
                 self._calls("generate", ours, 1, core=client),
@@ -139,6 +145,8 @@ class Bench:
         targets = {
             "bare grpc.aio echo": self._stack.enter_context(echo("grpcio")),
             "gateway": self._gateway(),
+            "bare native echo": self._stack.enter_context(echo("native")),
+            "gateway, native transport": self._gateway("--grpc-transport=native"),
             "Triton stand-in": url,
             "gateway to Triton stand-in": before_triton,
         }

@@ -311,16 +311,7 @@ class Batcher:
         """Give each request its rows, and count."""
         program = batch[0].program
         count_batch(program, done.runs)
-        whole = len(done.runs) == len(program.stages)
-        if (
-            self._growth is not None
-            and whole
-            and done.runs[0].threads == self.instances.leanest.threads
-        ):
-            seconds = sum(run.seconds for run in done.runs)
-            self._growth[program].learn(done.runs[0].rows, seconds)
-        if self._at_once and len(program.stages) == 1:
-            self._brief.learn(done.runs[0].seconds)
+        self._learn(program, done.runs)
         first = 0
         for entry in done.entries:
             part = program.part(done.outputs, slice(first, first + entry.rows))
