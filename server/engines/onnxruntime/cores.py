@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -40,7 +41,9 @@ class Cores:
         self._present = 0
         self._usual = 1.0
         self._emptied = 0.0
-        self._waiting: dict[Callable[[], None], None] = {}
+        self._waiting: OrderedDict[Callable[[], None], None] = OrderedDict()
+        # Who was just woken and may take before those who wait.
+        self._turn: Callable[[], None] | None = None
 
     @property
     def idle(self) -> int:
@@ -65,27 +68,34 @@ class Cores:
         alone = self._present <= 1 and self._usual < 1.5
         return self.total if alone else 1
 
-    def take(self, threads: int) -> bool:
-        """Put `threads` cores to work, if they are free; one batch may always run."""
-        if self._busy and self._busy + threads > self.total:
+    def take(self, threads: int, wake: Callable[[], None]) -> bool:
+        """Put `threads` cores to work, if they are free and nobody else waits longer for some.
+
+        One batch may always run. Where this is False, `wake` is called once when cores become free.
+        """
+        first = self._turn or next(iter(self._waiting), wake)
+        fits = not self._busy or self._busy + threads <= self.total
+        if not fits or first != wake:
+            self._waiting[wake] = None
+            if first == wake:
+                self._waiting.move_to_end(wake, last=False)
             return False
+        self._waiting.pop(wake, None)
+        self._turn = None
         self._busy += threads
         return True
-
-    def take_anyway(self, threads: int) -> None:
-        """Put cores to work that a configuration has promised, whether they are free or not."""
-        self._busy += threads
 
     def give_back(self, threads: int) -> None:
         """Free `threads` cores and wake whoever waits for some, longest first."""
         self._busy -= threads
-        waiting, self._waiting = self._waiting, {}
-        for wake in waiting:
+        while self._waiting and self._busy < self.total:
+            wake, _ = self._waiting.popitem(last=False)
+            self._turn = wake
             wake()
-
-    def call_when_free(self, wake: Callable[[], None]) -> None:
-        """Call `wake` once when cores become free."""
-        self._waiting[wake] = None
+            self._turn = None
+            if next(iter(self._waiting), None) == wake:
+                # It needs more than are free, and is the next to get some.
+                return
 
     def close(self) -> None:
         """End the threads; everything has run."""

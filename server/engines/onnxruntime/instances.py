@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from server.engines.onnxruntime.cores import Cores
@@ -15,11 +16,13 @@ class Instance:
 
     Attributes:
         session: index of the model's session that runs it.
-        threads: cores that it uses; 0 on a GPU.
+        threads: of that session; 0 on a GPU.
+        cores: how many of the shared cores it holds.
     """
 
     session: int
     threads: int
+    cores: int = 0
 
 
 class Instances:
@@ -43,56 +46,63 @@ class Instances:
         """All idle."""
         self._placements = model.placements
         self.leanest = Instance(0, model.placements[0].threads)
-        self._gpus = [index for index, item in enumerate(model.placements) if item.on_gpu]
-        self._most = len(self._gpus) or model.file.instances
+        # Sessions that run one batch at a time.
+        self._own = [index for index, item in enumerate(model.placements) if item.exclusive]
+        self._most = len(self._own) or model.file.instances
         self._threads = model.file.intra_op_threads
+        self._exact = self.on_gpu or None not in (model.file.instances, self._threads)
         self._cores = cores
         self._running = 0
 
     @property
-    def shared(self) -> tuple[Placement, ...] | None:
+    def shared(self) -> Sequence[Placement] | None:
         """Where the sessions run; a model with equal ones may run on this one's instances.
 
         None where the model is pinned to instances of its own.
         """
-        if self._threads or (self._most and not self._placements[0].on_gpu):
+        if self._threads or (self._most and not self.on_gpu):
             return None
-        return tuple(self._placements)
+        return self._placements
 
     @property
     def on_gpu(self) -> bool:
         """Whether they are GPUs'."""
-        return bool(self._placements[0].on_gpu)
+        return self._placements[0].on_gpu
 
     @property
     def idle(self) -> int:
         """How many batches could begin now."""
-        if self._most is not None:
-            return self._most - self._running
-        return self._cores.idle // (self._threads or 1)
+        free = self._cores.idle // (self._threads or 1)
+        if self._most is None:
+            return free
+        left = self._most - self._running
+        return left if self._exact else min(left, free)
 
-    def acquire(self) -> Instance | None:
-        """An instance, or None while there is none; `Cores.call_when_free` tells when to retry."""
+    def acquire(self, wake: Callable[[], None]) -> Instance | None:
+        """An instance, or None; `wake` is called when it is worth asking again.
+
+        Where all instances are out, the release of one is the time to ask again.
+        """
         if self._most is not None and self._running >= self._most:
             return None
-        if self._gpus:
-            self._running += 1
-            return Instance(self._gpus.pop(), 0)
-        threads = self._threads or self._cores.threads_for_next()
-        if self._most is not None and self._threads is not None:
-            self._cores.take_anyway(threads)
-        elif not self._cores.take(threads) and not self._cores.take(threads := self._threads or 1):
-            return None
+        threads = 0
+        if not self._exact:
+            threads = self._threads or self._cores.threads_for_next()
+            if not self._cores.take(threads, wake):
+                # Alone, but all cores are not free: one thread is better than waiting.
+                threads = self._threads or 1
+                if not self._cores.take(threads, wake):
+                    return None
         self._running += 1
-        return Instance(self._session_of(threads), threads)
+        # The narrow session is the first, the one on all cores the last.
+        shared = 0 if threads <= 1 else len(self._placements) - 1
+        session = self._own.pop() if self._own else shared
+        return Instance(session, self._placements[session].threads, threads)
 
     def release(self, instance: Instance) -> None:
         """Give an instance back."""
         self._running -= 1
-        if self._placements[instance.session].on_gpu:
-            self._gpus.append(instance.session)
-        self._cores.give_back(instance.threads)
-
-    def _session_of(self, threads: int) -> int:
-        found = (i for i, item in enumerate(self._placements) if item.threads == threads)
-        return next(found)
+        if self._placements[instance.session].exclusive:
+            self._own.append(instance.session)
+        if instance.cores:
+            self._cores.give_back(instance.cores)

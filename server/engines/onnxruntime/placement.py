@@ -37,12 +37,19 @@ class Placement:
         device: as onnxruntime names devices.
         device_id: which of them.
         providers: onnxruntime's providers, the preferred first.
+        one_of_several: whether other instances have sessions, and threads, of their own.
     """
 
     threads: int
     device: str = "cpu"
     device_id: int = 0
     providers: tuple[Provider, ...] = field(default=((_CPU, {}),))
+    one_of_several: bool = False
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether its session runs one batch at a time."""
+        return self.on_gpu or self.one_of_several
 
     @property
     def on_gpu(self) -> bool:
@@ -55,7 +62,8 @@ def placements(file: ConfigFile) -> list[Placement]:
 
     On cores, a session may run many batches at once, each on the thread that calls it: one session
     of one thread serves all instances, with one copy of the weights; the one that gives all cores
-    to one batch holds the second copy. On a GPU every instance has a session of its own.
+    to one batch holds the second copy. Instances that are pinned to several threads each, or to a
+    GPU, have a session of their own.
 
     Raises:
         ModelLoadError: the configuration asks for a provider that is not installed.
@@ -67,16 +75,25 @@ def placements(file: ConfigFile) -> list[Placement]:
     if not on_gpu:
         if file.config.optimization.HasField("execution_accelerators"):
             raise file.fault("execution_accelerators", "expected an instance_group of KIND_GPU")
-        pinned = file.intra_op_threads
-        return [
-            Placement(threads) for threads in sorted({pinned or 1, pinned or available_cores()})
-        ]
+        if any(group.gpus for group in groups):
+            raise file.fault("gpus", "expected kind: KIND_GPU beside gpus")
+        return _on_cores(file)
     return [
         Placement(0, "cuda", gpu, _gpu_providers(file, gpu))
         for group in on_gpu
         for gpu in group.gpus or [0]
         for _ in range(max(1, group.count))
     ]
+
+
+def _on_cores(file: ConfigFile) -> list[Placement]:
+    cores, pinned = available_cores(), file.intra_op_threads
+    if pinned is None:
+        return [Placement(threads) for threads in sorted({1, cores})]
+    if pinned == 1:
+        return [Placement(1)]
+    count = file.instances or max(1, cores // pinned)
+    return [Placement(pinned, one_of_several=True) for _ in range(count)]
 
 
 def _gpu_providers(file: ConfigFile, gpu: int) -> tuple[Provider, ...]:

@@ -1,6 +1,8 @@
 """Latency and throughput at once: threads follow the load, unless the configuration pins them."""
 
 import asyncio
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,21 +73,86 @@ async def test_one_model_does_not_starve_another(tmp_path: Path, start_engine: M
         task.cancel()
 
 
+@needs_cores
+@pytest.mark.parametrize(
+    ("greedy", "modest"),
+    [
+        ("", f'parameters {{ key: "intra_op_thread_count" value {{ string_value: "{ALL}" }} }}'),
+        (
+            'instance_group { count: 4 } parameters { key: "intra_op_thread_count" '
+            'value { string_value: "1" } }',
+            "",
+        ),
+    ],
+    ids=["one that wants all cores", "one beside a pinned flood"],
+)
+async def test_no_layout_starves_another(
+    tmp_path: Path, start_engine: MakeEngine, greedy: str, modest: str
+) -> None:
+    write_model(tmp_path, f"dynamic_batching {{}} {greedy}", work=200)
+    write_model(tmp_path, f"dynamic_batching {{}} {modest}", work=200, name="other")
+    engine = await start_engine(tmp_path)
+    flood = [asyncio.create_task(threads_of(engine, 100_000)) for _ in range(16)]
+    await threads_of(engine, 20, model="other")
+    for task in flood:
+        assert not task.done()
+        task.cancel()
+
+
 def test_cores_are_never_promised_twice() -> None:
     cores = Cores(4)
-    assert cores.take(4)
-    assert not cores.take(1)
     woken: list[str] = []
-    cores.call_when_free(lambda: woken.append("first"))
-    cores.call_when_free(lambda: woken.append("second"))
+    waiters = [functools.partial(woken.append, name) for name in ("first", "second")]
+    assert cores.take(4, print)
+    assert not any(cores.take(1, waiter) for waiter in waiters)
     cores.give_back(4)
     assert woken == ["first", "second"]
-    assert all(cores.take(1) for _ in range(4))
-    assert not cores.take(1)
+    assert all(cores.take(1, print) for _ in range(4))
+    assert not cores.take(1, print)
     assert cores.idle == 0
+
+
+def test_who_wants_many_cores_is_not_passed_by_who_wants_one() -> None:
+    cores = Cores(2)
+    turns: list[str] = []
+
+    def small() -> None:
+        turns.append("small" if cores.take(1, small) else "small waits")
+
+    def large() -> None:
+        turns.append("large" if cores.take(2, large) else "large waits")
+
+    small()
+    small()
+    large()
+    small()
+    cores.give_back(1)
+    cores.give_back(1)
+    assert turns[:4] == ["small", "small", "large waits", "small waits"]
+    assert turns[4:] == ["large waits", "large"]
+    cores.give_back(2)
+    assert turns[6:] == ["small"]
+
+
+def test_who_always_wants_more_takes_turns_with_others() -> None:
+    cores = Cores(1)
+    turns: list[str] = []
+
+    def asker(name: str) -> Callable[[], None]:
+        def ask() -> None:
+            while cores.take(1, ask):
+                turns.append(name)
+
+        return ask
+
+    for name in ("one", "other"):
+        asker(name)()
+    for _ in range(3):
+        cores.give_back(1)
+    assert turns == ["one", "one", "other", "one"]
 
 
 def test_a_batch_that_wants_more_cores_than_there_are_runs_alone() -> None:
     cores = Cores(2)
-    assert cores.take(8)
-    assert not cores.take(1)
+    assert cores.take(8, print)
+    assert not cores.take(1, print)
