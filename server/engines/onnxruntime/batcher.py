@@ -14,7 +14,7 @@ from itertools import islice
 from weakref import WeakKeyDictionary
 
 from server.engines.base import InferenceRequest, InferenceResult
-from server.engines.onnxruntime.brief import Brief
+from server.engines.onnxruntime.brief import Brief, byte_size
 from server.engines.onnxruntime.cores import Cores
 from server.engines.onnxruntime.growth import Growth
 from server.engines.onnxruntime.instances import Instance, Instances
@@ -34,6 +34,7 @@ from server.errors import (
 )
 
 _MICROSECOND = 1e-6
+_TIMER_SECONDS = 1e-3
 # How far to look past requests of other shapes for companions.
 _LOOK_AHEAD = 64
 
@@ -64,7 +65,7 @@ class Batcher:
         self._signature = Signature(config)
         self._programs: dict[tuple[str, ...], Program] = {}
         batching = config.dynamic_batching
-        self._batches = config.HasField("dynamic_batching")
+        self._batches = config.HasField("dynamic_batching") and config.max_batch_size > 0
         self._preferred = sorted(batching.preferred_batch_size)
         # How large batches should be, for each program; None where the configuration says it.
         says = self._preferred or batching.max_queue_delay_microseconds
@@ -88,7 +89,7 @@ class Batcher:
         """Run one request; see `Engine.infer`."""
         try:
             rows, shapes = self._signature.check(request.inputs)
-            if self._brief.open and not request.outputs:
+            if self._brief.open and not request.outputs and self._brief.fits(request.inputs):
                 return self._run_here(request, rows)
             program = self._program(tuple(request.outputs))
         except ImpastoError:
@@ -135,7 +136,12 @@ class Batcher:
     @property
     def may_join(self) -> bool:
         """Whether an ensemble may run this model and others as one batch, on shared instances."""
-        return self._batches and self.config.max_batch_size > 0
+        return self._batches
+
+    @property
+    def has_own_rules(self) -> bool:
+        """Whether the configuration says anything of how requests wait and join."""
+        return bool(self.config.dynamic_batching.ListFields())
 
     def stage(self, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> Stage:
         """This model in a program; maps from its names to the program's."""
@@ -192,9 +198,11 @@ class Batcher:
 
     def _expire(self, entry: Entry) -> None:
         """The entry has waited too long."""
-        if not entry.deadline.passed and self._queue.delay(entry):
+        if not entry.deadline.passed and self._queue.delays(entry):
             if (remaining := entry.deadline.remaining) is not None:
-                entry.timer = asyncio.get_running_loop().call_later(remaining, self._expire, entry)
+                # A timer may come a moment early, so this may be the second one for the deadline.
+                again = max(remaining, _TIMER_SECONDS)
+                entry.timer = asyncio.get_running_loop().call_later(again, self._expire, entry)
             return
         what = "deadline" if entry.deadline.passed else "queue's timeout"
         if self._queue.remove(entry):
@@ -222,12 +230,12 @@ class Batcher:
                 return
             # Once due, all that waits goes, though what one batch leaves is less than was due.
             due = not self._preferred
-            instance = self.instances.acquire()
+            instance = self.instances.acquire(self._dispatch)
             if instance is None:
-                self._cores.call_when_free(self._dispatch)
                 return
-            paying = self._paying_size(next(iter(self._queue)).program)
-            self._start(instance, self._take_batch(size or min(share, paying)))
+            program = next(iter(self._queue)).program
+            limit = size or min(share, self._paying_size(program))
+            self._start(instance, self._take_batch(min(limit, max(1, program.max_batch_size))))
 
     def _start(self, instance: Instance, batch: list[Entry]) -> None:
         task = asyncio.get_running_loop().create_task(self._execute(instance, batch))
@@ -261,7 +269,7 @@ class Batcher:
         """Take the most urgent request and those that fit with it."""
         batch: list[Entry] = []
         rows = 0
-        for entry in list(islice(self._queue, _LOOK_AHEAD)):
+        for entry in list(islice(self._queue, limit + _LOOK_AHEAD)):
             fits = not batch or (
                 entry.program is batch[0].program
                 and entry.shapes == batch[0].shapes
@@ -294,6 +302,7 @@ class Batcher:
 
     async def _run_alone(self, instance: Instance, entry: Entry) -> None:
         if entry.abandoned:
+            self._deliver(entry, self._too_late())
             return
         try:
             await self._run_on_thread(instance, [entry])
@@ -311,7 +320,7 @@ class Batcher:
         """Give each request its rows, and count."""
         program = batch[0].program
         count_batch(program, done.runs)
-        self._learn(program, done.runs)
+        self._learn(batch, done.runs)
         first = 0
         for entry in done.entries:
             part = program.part(done.outputs, slice(first, first + entry.rows))
@@ -321,18 +330,22 @@ class Batcher:
             self._deliver(entry, result)
         if len(done.entries) < len(batch):
             for entry in set(batch).difference(done.entries):
-                self._deliver(entry, DeadlineExceeded(f"{self.config.name}: the deadline passed"))
+                self._deliver(entry, self._too_late())
 
-    def _learn(self, program: Program, runs: Sequence[Run]) -> None:
+    def _learn(self, batch: Sequence[Entry], runs: Sequence[Run]) -> None:
         """Let a batch that ran to its end teach how to run the next ones."""
+        program = batch[0].program
         if len(runs) < len(program.stages):
             return
         seconds = sum(run.seconds for run in runs)
         if self._at_once and len(runs) == 1:
-            self._brief.learn(seconds)
+            self._brief.learn(seconds, sum(byte_size(entry.inputs) for entry in batch))
         # Batches on all cores happen only when there is nothing to join.
         if self._growth is not None and runs[0].threads == self.instances.leanest.threads:
             self._growth[program].learn(runs[0].rows, seconds)
+
+    def _too_late(self) -> DeadlineExceeded:
+        return DeadlineExceeded(f"{self.config.name}: the deadline passed")
 
     def _failure(self, error: Exception) -> InferenceFailed:
         failure = InferenceFailed(f"{self.config.name}: {error}")

@@ -39,10 +39,17 @@ class Brief:
         self._instance = instance
         self._batches = batches
         self._score = 0
+        self._proven_bytes = 0
 
-    def learn(self, seconds: float) -> None:
-        """A batch took so long; one slow batch among many brief ones changes nothing."""
+    def fits(self, inputs: Tensors) -> bool:
+        """Whether requests of this size have proved brief."""
+        return byte_size(inputs) <= self._proven_bytes
+
+    def learn(self, seconds: float, size: int) -> None:
+        """A batch of `size` bytes took so long; one slow batch among many changes nothing."""
         brief = seconds < _BRIEF_SECONDS
+        if brief:
+            self._proven_bytes = max(self._proven_bytes, size)
         self._score = min(self._score + 1, _VERY_SURE) if brief else self._score // 2
         self.open = self._score >= _SURE
 
@@ -56,7 +63,7 @@ class Brief:
         outputs = self._run(self._instance.session, self._outputs, inputs)
         seconds = time.monotonic() - started
         if seconds >= _BRIEF_SECONDS or self._score < _VERY_SURE:
-            self.learn(seconds)
+            self.learn(seconds, byte_size(inputs))
         for output in outputs if self._batches else ():
             if len(output) != rows:
                 raise ValueError(f"expected {rows} rows of each output, got {len(output)}")
@@ -64,3 +71,11 @@ class Brief:
         timing = StageTiming(self._name, 0.0, seconds, rows, self._instance.threads)
         answer = dict(zip(self._outputs, outputs, strict=True))
         return InferenceResult(answer, self._version, (timing,))
+
+
+def byte_size(inputs: Tensors) -> int:
+    """Bytes of all inputs."""
+    size = 0
+    for array in inputs.values():
+        size += array.nbytes
+    return size

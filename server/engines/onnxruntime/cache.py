@@ -135,7 +135,7 @@ class Cached:
         looked = time.monotonic() - started
         self._cache.observe(self.config.name, outputs is not None)
         if outputs is not None:
-            self.statistics.hit(self._rows(request.inputs), looked)
+            self.statistics.hit(looked)
             return InferenceResult(outputs, self.version)
         result = await self._servable.infer(request)
         started = time.monotonic()

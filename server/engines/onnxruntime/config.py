@@ -201,6 +201,7 @@ class ConfigFile:
                 "backend" if self.config.backend else "platform",
                 f'expected backend: "{BACKEND}", got {named[0]!r} and platform {named[1]!r}',
             )
+        self._check_batching()
         for group in self.config.instance_group:
             if group.kind == ModelInstanceGroup.KIND_MODEL:
                 kinds = "KIND_CPU, KIND_GPU or KIND_AUTO (the cores)"
@@ -210,6 +211,23 @@ class ConfigFile:
         for name in self.config.parameters:
             if name != INTRA_OP_THREADS and not name.startswith(GATEWAY_PREFIX):
                 raise self.fault(name, f"unknown parameter {name!r}; known: {INTRA_OP_THREADS}")
+
+    def _check_batching(self) -> None:
+        """Triton refuses these, too."""
+        batching, most = self.config.dynamic_batching, self.config.max_batch_size
+        for size in batching.preferred_batch_size:
+            if not 1 <= size <= most:
+                raise self.fault("preferred_batch_size", f"expected 1 to {most}, got {size}")
+        levels, default = batching.priority_levels, batching.default_priority_level
+        if not min(levels, 1) <= default <= levels:
+            expected = f"{min(levels, 1)} to priority_levels ({levels})"
+            raise self.fault(
+                "dynamic_batching", f"default_priority_level: expected {expected}, got {default}"
+            )
+        for level in batching.priority_queue_policy:
+            if not 1 <= level <= levels:
+                expected = f"levels 1 to {levels}"
+                raise self.fault("priority_queue_policy", f"expected {expected}, got {level}")
 
     @property
     def instances(self) -> int | None:

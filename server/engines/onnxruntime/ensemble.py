@@ -162,9 +162,11 @@ def _step_request(step: Step, tensors: Tensors, request: InferenceRequest) -> In
 
 
 def _together(group: Group, models: Sequence[Servable]) -> Program | None:
-    """A program of all steps, unless one is pinned to instances of its own or must run alone."""
+    """A program of all steps, unless one has instances or batching rules of its own."""
     batchers = [model for model in models if isinstance(model, Batcher)]
     if len(batchers) < max(2, len(models)) or not all(item.may_join for item in batchers):
+        return None
+    if any(item.has_own_rules for item in batchers[1:]):
         return None
     places = batchers[0].instances.shared
     if places is None or any(item.instances.shared != places for item in batchers):

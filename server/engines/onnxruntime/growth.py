@@ -35,17 +35,27 @@ class Growth:
         self._best: float | None = None
         self._samples: list[float] = []
         self._batches = 0
+        self._larger = 0
 
     def learn(self, rows: int, seconds: float) -> None:
         """A batch of `rows` took so long."""
         self._batches += 1
         if self._batches > _REVIEW:
             self._begin()
+        if self._best is None and rows > self.limit:
+            self._begin_at(rows)
         if rows != self.limit or self._settled:
             return
+        self._larger = 0
         self._samples.append(seconds / rows)
         if len(self._samples) == _SAMPLES:
             self._decide(min(self._samples))
+
+    def _begin_at(self, rows: int) -> None:
+        """Start at the size of the callers' own requests, where all of them are so large."""
+        self._larger += 1
+        if self._larger > _SAMPLES:
+            self.limit, self._larger, self._samples = rows, 0, []
 
     @property
     def _settled(self) -> bool:

@@ -16,7 +16,7 @@ from server.engines.onnxruntime.ensemble import Ensemble
 from server.engines.onnxruntime.loaded import Entry, Loaded
 from server.engines.onnxruntime.model import OnnxModel
 from server.engines.onnxruntime.servable import Servable
-from server.engines.onnxruntime.versions import choose_versions
+from server.engines.onnxruntime.versions import choose_versions, model_folders
 from server.engines.onnxruntime.warmup import warm_up
 from server.errors import ModelLoadError, NotFound
 
@@ -45,7 +45,7 @@ class Loader:
             ModelLoadError: the repository is not there.
         """
         try:
-            return sorted(path.name for path in self._folder.iterdir() if path.is_dir())
+            return sorted(path.name for path in model_folders(self._folder))
         except OSError as error:
             raise ModelLoadError(
                 self._folder, f"expected a model repository folder, found none ({error.strerror})"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from server.engines.onnxruntime.repository import Repository
+from server.engines.onnxruntime.versions import model_folders
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +76,6 @@ class Poller:
         now = await asyncio.to_thread(fingerprints, self._repository.folder)
         gone = self._seen.keys() - now.keys()
         changed = {name for name, files in now.items() if self._seen.get(name) != files}
-        self._seen = now
         if not gone and not changed:
             return
         for name in sorted(gone):
@@ -86,6 +86,8 @@ class Poller:
             if name in changed or reason != self._failed.get(name):
                 _log.error("model %s: not loaded: %s", name, reason)
         self._failed = reasons
+        # Last, so that what an exception kept from being done is done at the next look.
+        self._seen = now
 
 
 def fingerprints(repository: Path) -> dict[str, Fingerprint]:
@@ -94,7 +96,7 @@ def fingerprints(repository: Path) -> dict[str, Fingerprint]:
     Raises:
         OSError: the repository is not there.
     """
-    return {path.name: dict(_files(path)) for path in repository.iterdir() if path.is_dir()}
+    return {path.name: dict(_files(path)) for path in model_folders(repository)}
 
 
 def _files(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:

@@ -212,7 +212,9 @@ class Repository:
         async with self._changing:
             there = await asyncio.to_thread(self._loader.names)
             if name not in self._entries and name not in there:
-                raise self._unknown(name, there)
+                if not self._states.known(name):
+                    raise self._unknown(name, there)
+                self._states.forget(name)
             before = self._tasks.copy()
             self._unload(name, dependents)
         # Outside of the lock: what runs on the model may take long, and other models may change.
@@ -229,7 +231,8 @@ class Repository:
         _log.info("model %s: no longer served", name)
         for step in entry.steps.intersection(self._entries) if dependents else ():
             needed = any(step in other.steps for other in self._entries.values())
-            if not needed and not self._entries[step].explicit:
+            # An earlier step of this loop may have taken it along.
+            if step in self._entries and not needed and not self._entries[step].explicit:
                 self._unload(step, dependents)
 
     def _follow(self, name: str) -> None:
@@ -258,8 +261,24 @@ class Repository:
             self._states.ready(name, entry.chosen)
 
     def _serve_ensemble(self, name: str, entry: Entry) -> dict[str, Loaded]:
+        if circle := self._circle(name, entry.steps):
+            raise entry.file.fault(circle, f"step {circle!r} runs on {name!r} itself")
         others = {other: item for other, item in self._entries.items() if other != name}
         return self._loader.serve_ensemble(entry, others)
+
+    def _circle(self, name: str, steps: set[str]) -> str | None:
+        """The step through which an ensemble would run on itself."""
+        for step in steps:
+            entry = self._entries.get(step)
+            if step == name or (entry and name in self._all_steps(entry)):
+                return step
+        return None
+
+    def _all_steps(self, entry: Entry) -> set[str]:
+        """The steps of an ensemble, their steps, and so on; what is served has no circles."""
+        steps = entry.steps
+        inner = [self._all_steps(self._entries[step]) for step in steps if step in self._entries]
+        return steps.union(*inner)
 
     def _is_served(self, name: str) -> bool:
         return name in self._entries and bool(self._entries[name].versions)

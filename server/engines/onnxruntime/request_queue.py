@@ -124,13 +124,14 @@ class RequestQueue:
         """Seconds that a request of that priority may wait, asking for `wanted`; None: for ever."""
         return self._level(priority).timeout(wanted)
 
-    def delay(self, entry: Entry) -> bool:
+    def delays(self, entry: Entry) -> bool:
         """Where the policy says so, let a late entry wait behind its level; else False."""
-        level = self._level_of[entry]
-        if level.policy.timeout_action != ModelQueuePolicy.DELAY:
+        level = self._level_of.get(entry)
+        if level is None or level.policy.timeout_action != ModelQueuePolicy.DELAY:
             return False
-        del level.waiting[entry]
-        level.delayed[entry] = None
+        if entry in level.waiting:
+            del level.waiting[entry]
+            level.delayed[entry] = None
         return True
 
     def remove(self, entry: Entry) -> bool:

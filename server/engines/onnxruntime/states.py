@@ -65,6 +65,15 @@ class States:
         if not rows:
             rows[""] = _Row(State.UNAVAILABLE, reason)
 
+    def known(self, name: str) -> bool:
+        """Whether anybody ever asked for this model."""
+        return name in self._rows
+
+    def forget(self, name: str) -> None:
+        """A model that was never served is no longer there."""
+        if all(row.state == State.UNAVAILABLE for row in self._rows.get(name, {}).values()):
+            self._rows.pop(name, None)
+
     def unloading(self, name: str) -> None:
         """Nothing of this model is served any more; requests may be under way."""
         if name in self._rows:

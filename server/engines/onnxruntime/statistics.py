@@ -46,6 +46,7 @@ class Statistics:
 
     def executed(self, rows: int, seconds: float) -> None:
         """A batch of `rows` ran for `seconds`."""
+        self._last = time.time()
         self._executions += 1
         self._batches[rows].add(seconds)
 
@@ -53,7 +54,6 @@ class Statistics:
         self, rows: int, queue_seconds: float, compute_seconds: float, seconds: float
     ) -> None:
         """A request of `rows` got its answer `seconds` after its arrival."""
-        self._last = time.time()
         self._inferences += rows
         self._success.add(seconds)
         self._queue.add(queue_seconds)
@@ -66,13 +66,10 @@ class Statistics:
 
     def failed(self, seconds: float) -> None:
         """A request got an error, or went away, `seconds` after its arrival."""
-        self._last = time.time()
         self._fail.add(seconds)
 
-    def hit(self, rows: int, lookup_seconds: float) -> None:
-        """A request of `rows` was answered by the response cache."""
-        self._last = time.time()
-        self._inferences += rows
+    def hit(self, lookup_seconds: float) -> None:
+        """A request was answered by the response cache, which is no inference."""
         self._success.add(lookup_seconds)
         self._cache_hit.add(lookup_seconds)
 

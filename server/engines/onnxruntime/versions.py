@@ -8,6 +8,17 @@ from server.engines.onnxruntime.config import ConfigFile
 from server.errors import ModelLoadError
 
 
+def model_folders(repository: Path) -> list[Path]:
+    """The models of a repository; a name that begins with a dot is somebody's unfinished work.
+
+    Raises:
+        OSError: the repository is not there.
+    """
+    return [
+        path for path in repository.iterdir() if path.is_dir() and not path.name.startswith(".")
+    ]
+
+
 def choose_versions(file: ConfigFile) -> list[str]:
     """The version folders beside a configuration that its version_policy chooses, oldest first.
 

@@ -41,15 +41,25 @@ def test_one_disturbed_batch_decides_nothing() -> None:
 
 def test_other_sizes_than_the_tried_one_teach_nothing() -> None:
     growth = Growth(8)
+    sizes(growth, lambda rows: rows * 1.0, 4)
     for _ in range(100):
         growth.learn(3, 0.1)
-    assert growth.limit == 1
+    assert growth.limit == 2, "still waits for a batch of two"
 
 
 def test_the_question_opens_again_when_the_machine_may_have_changed() -> None:
     growth = Growth(8)
     assert sizes(growth, lambda rows: rows * 1.0, 60)[-1] == 1
     assert sizes(growth, lambda rows: 1.0, 1000)[-1] == 8
+
+
+@pytest.mark.parametrize("rows", [2, 3])
+def test_callers_who_send_several_rows_get_batches_too(rows: int) -> None:
+    growth = Growth(8)
+    for _ in range(100):
+        size = max(rows, growth.limit // rows * rows)
+        growth.learn(size, 1.0)
+    assert growth.limit == 8
 
 
 def test_never_grows_over_what_the_model_takes() -> None:

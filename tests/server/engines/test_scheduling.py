@@ -8,9 +8,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from tiny_calls import MakeEngine, ask, infer, row, rows
+from tiny_models import write_model
 
 from server.engines.base import Deadline
-from server.errors import DeadlineExceeded, InferenceFailed, Overloaded
+from server.errors import DeadlineExceeded, InferenceFailed, ModelLoadError, Overloaded
 
 LEVELS = "priority_levels: 3 default_priority_level: 2"
 
@@ -197,6 +198,56 @@ async def test_a_request_that_fails_its_batch_fails_alone(
     statistics = (await engine.statistics("lookup"))[0]
     assert statistics.inference_count == statistics.inference_stats.success.count == 7
     assert statistics.inference_stats.fail.count == 2
+
+
+async def test_who_goes_away_while_a_batch_fails_holds_nobody_up(
+    tmp_path: Path, start_engine: MakeEngine
+) -> None:
+    write_model(tmp_path, "dynamic_batching { preserve_ordering: true }", work=2000)
+    engine = await start_engine(tmp_path)
+    first = asyncio.create_task(ask(engine, row(0)))
+    await asyncio.sleep(0)
+    # Rows that the graph cannot take fail their batch; one of its members does not wait for it.
+    failing = [asyncio.create_task(ask(engine, row(1, size=100))) for _ in range(2)]
+    late = asyncio.create_task(ask(engine, row(1, size=100), Deadline.after(0.05)))
+    last = asyncio.create_task(ask(engine, row(5)))
+    await asyncio.sleep(0)
+    failing[0].cancel()
+    async with asyncio.timeout(30):
+        outcomes = await asyncio.gather(first, *failing, late, last, return_exceptions=True)
+    assert isinstance(outcomes[1], asyncio.CancelledError)
+    assert isinstance(outcomes[2], InferenceFailed)
+    assert isinstance(outcomes[3], DeadlineExceeded | InferenceFailed)
+    assert outcomes[4].outputs["y"][0, 0] == 6
+
+
+@pytest.mark.parametrize(
+    "batching",
+    [
+        "preferred_batch_size: 6",
+        "preferred_batch_size: 0",
+        "priority_levels: 2",
+        "priority_levels: 2 default_priority_level: 5",
+        "default_priority_level: 1",
+        "priority_levels: 2 default_priority_level: 1 priority_queue_policy { key: 3 value {} }",
+    ],
+)
+async def test_contradictions_stop_the_load(make_engine: MakeEngine, batching: str) -> None:
+    with pytest.raises(ModelLoadError, match=r"expected .*got"):
+        await make_engine(f"dynamic_batching {{ {batching} }}")
+
+
+async def test_batches_are_as_large_as_the_model_takes(
+    tmp_path: Path, start_engine: MakeEngine
+) -> None:
+    folder = write_model(
+        tmp_path, "dynamic_batching { preferred_batch_size: 128 } instance_group { count: 1 }"
+    )
+    config = folder / "config.pbtxt"
+    config.write_text(config.read_text().replace("max_batch_size: 4", "max_batch_size: 128"))
+    engine = await start_engine(tmp_path)
+    answers = await asyncio.gather(*(infer(engine, value, size=2) for value in range(129)))
+    assert [size for _, size in answers] == [1] + [128] * 128
 
 
 async def test_a_model_without_a_batch_axis(tmp_path: Path, start_engine: MakeEngine) -> None:
