@@ -22,7 +22,8 @@ Method = Callable[..., Awaitable[Answer]]
 _log = logging.getLogger(__name__)
 # Together under 2 s. Two endpoints take turns, so a draining one is met at every other attempt.
 _BACKOFF_SECONDS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-_PROBE_SECONDS = 5.0
+_PROBE_SECONDS = 2.0
+_UNSERVED_ATTEMPTS = 3
 
 
 class Calls:
@@ -54,14 +55,29 @@ class Calls:
         Raises:
             ImpastoError: what the failure means.
         """
+        unserved = 0
         for pause in self._backoff:
             try:
                 return await self._once(method, message, subject, deadline)
             except Lost as error:
                 _log.debug("again: %s", error)
+                unserved += isinstance(error, NotServed)
+            if unserved == _UNSERVED_ATTEMPTS:
+                # More likely unloaded everywhere than all endpoints exiting.
+                break
             if deadline.remaining is not None and deadline.remaining < pause:
                 raise DeadlineExceeded(f"{subject}: the deadline passed while Triton was away")
             await asyncio.sleep(pause)
+        return await self.once(method, message, subject, deadline)
+
+    async def once(
+        self, method: Method[Answer], message: Message, subject: str, deadline: Deadline
+    ) -> Answer:
+        """The answer of `method` to `message`, or what its failure means, at the first attempt.
+
+        Raises:
+            ImpastoError: what the failure means.
+        """
         try:
             return await self._once(method, message, subject, deadline)
         except NotServed as error:

@@ -40,7 +40,7 @@ _CONTROL_SECONDS = 30.0
 _LOAD_SECONDS = 1800.0
 _PROBE_SECONDS = 5.0
 _POLL_SECONDS = 0.1
-_CLOSE_SECONDS = 30.0
+_CLOSE_SECONDS = 5.0
 # A model without a state was never asked for.
 _SOUND = ("READY", "")
 

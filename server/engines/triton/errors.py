@@ -59,6 +59,7 @@ _BY_WORDS: tuple[tuple[str, Callable[[str, str], ImpastoError]], ...] = (
     ("has no available versions", _said(NotServed)),
     ("requested model", _said(NotFound)),
     ("explicit model load / unload is not allowed", _said(NotSupported)),
+    ("This protocol is restricted", _said(NotSupported)),
 )
 _BY_CODE: dict[grpc.StatusCode, Callable[[str, str], ImpastoError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: Refused,

@@ -12,6 +12,7 @@ from server.engines.triton.tensors import datatype_of, from_raw, to_raw
 from server.errors import InferenceFailed, InvalidArgument
 
 _MICROSECONDS = 1_000_000
+_GREATEST_INT64 = 2**63 - 1
 _GREATEST_UINT64 = 2**64 - 1
 
 
@@ -22,11 +23,14 @@ def describe(request: InferenceRequest) -> ModelInferRequest:
         InvalidArgument: an input's data type or the priority is nothing that Triton knows.
     """
     message = ModelInferRequest(model_name=request.model, model_version=request.version)
-    for name, array in request.inputs.items():
-        datatype = datatype_of(f"{request.model}.{name}", array)
-        message.inputs.add(name=name, datatype=datatype, shape=array.shape)
-    for name in request.outputs:
-        message.outputs.add(name=name)
+    try:
+        for name, array in request.inputs.items():
+            datatype = datatype_of(f"{request.model}.{name}", array)
+            message.inputs.add(name=name, datatype=datatype, shape=array.shape)
+        for name in request.outputs:
+            message.outputs.add(name=name)
+    except UnicodeEncodeError as error:
+        raise InvalidArgument("tensor name", "Unicode text", ascii(error.object)) from error
     if not 0 <= request.priority <= _GREATEST_UINT64:
         raise InvalidArgument("priority", "a level from 1 on, or 0", request.priority)
     if request.priority:
@@ -35,7 +39,9 @@ def describe(request: InferenceRequest) -> ModelInferRequest:
     # lets it shorten the queue policy's own timeout only where the policy allows an override.
     limits = [value for value in (request.timeout, request.deadline.remaining) if value is not None]
     if limits:
-        message.parameters["timeout"].int64_param = max(1, int(min(limits) * _MICROSECONDS))
+        message.parameters["timeout"].int64_param = max(
+            1, min(int(min(limits) * _MICROSECONDS), _GREATEST_INT64)
+        )
     return message
 
 

@@ -63,6 +63,8 @@ class RegionPool:
             self._free.remove(region)
             return region
         size = max(_SMALLEST_REGION, 1 << (size - 1).bit_length())
+        while self._free and self._held + size > _ALL_REGIONS:
+            await self.discard(self._free.pop())
         if self._held + size > _ALL_REGIONS:
             return None
         self._held += size
@@ -85,7 +87,8 @@ class RegionPool:
             await self._call(method, message, region.name, Deadline.after(_CONTROL_SECONDS))
         except ImpastoError as error:
             _log.info("shared memory: %s", error)
-        _remove(region.memory)
+        finally:
+            _remove(region.memory)
 
     async def close(self) -> None:
         """Discard all that nobody uses."""

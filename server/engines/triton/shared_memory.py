@@ -22,7 +22,7 @@ from server.errors import DeadlineExceeded, ImpastoError, Unavailable
 _log = logging.getLogger(__name__)
 _ALIGNMENT = 64
 _CONTROL_SECONDS = 10.0
-_CLOSE_SECONDS = 30.0
+_CLOSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,9 @@ class SharedMemory:
         layout = _layout(raw, _output_sizes(await self._config(request), request))
         try:
             region = await self._pool.take(layout.size)
+        except (Unavailable, DeadlineExceeded):
+            # Triton is away for a while; gRPC finds out for how long.
+            return None
         except (ImpastoError, OSError) as error:
             self._refused = True
             _log.warning("no shared memory with Triton, tensors travel over gRPC: %s", error)
@@ -75,7 +78,7 @@ class SharedMemory:
         return task.result()
 
     async def close(self) -> None:
-        """Wait, up to 30 s, for what runs, then take all regions down."""
+        """Wait, up to 5 s, for what runs, then take all regions down."""
         if self._running:
             await asyncio.wait(self._running, timeout=_CLOSE_SECONDS)
         await self._pool.close()
@@ -108,8 +111,9 @@ class SharedMemory:
         for name, (offset, size) in layout.inputs.items():
             region.view[offset : offset + size] = raw[name]
         message = _message(request, layout, region)
-        # No deadline: see the class. The queue knows it, as the request's `timeout`.
-        response = await self._call(self._call.stub.ModelInfer, message, request.model, NEVER)
+        # No deadline: see the class. The queue knows it, as the request's `timeout`. And only once:
+        # a first attempt that was lost may still be running, and would write when it ends.
+        response = await self._call.once(self._call.stub.ModelInfer, message, request.model, NEVER)
         raw_outputs = list(response.raw_output_contents)
         for index, item in enumerate(response.outputs):
             if item.name in layout.outputs:
