@@ -17,6 +17,8 @@ from tritonclient.grpc.service_pb2 import (
 from server.errors import DeadlineExceeded
 
 Tensors = Mapping[str, np.ndarray]
+# Some gRPC servers say "no deadline" by a very large number.
+_FOR_EVER_SECONDS = 1e9
 
 
 class Deadline(NamedTuple):
@@ -30,8 +32,10 @@ class Deadline(NamedTuple):
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:
-        """The deadline `seconds` from now; None is never."""
-        return NEVER if seconds is None else cls(time.monotonic() + seconds)
+        """The deadline `seconds` from now; None is never, and so is what nobody lives to see."""
+        if seconds is None or seconds > _FOR_EVER_SECONDS:
+            return NEVER
+        return cls(time.monotonic() + seconds)
 
     @property
     def passed(self) -> bool:

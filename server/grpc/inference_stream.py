@@ -88,6 +88,7 @@ class InferenceStream:
         try:
             self._calls.begin()
         except Unavailable as error:
+            self._calls.observe(_METHOD, error.code, time.monotonic())
             item = _Outstanding(_task(_refused(request, error)), False)
         else:
             deadline = Deadline.after(self._context.time_remaining())

@@ -18,6 +18,7 @@ _HEADER_LENGTH = "inference-header-content-length"
 _MAX_DISCARDED = 8 * MAX_MESSAGE_BYTES
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 _MAX_DIGITS = 12
+_BODY_SECONDS = 60
 
 
 async def read_body(request: Request, share: Share) -> bytes:
@@ -29,7 +30,12 @@ async def read_body(request: Request, share: Share) -> bytes:
         Overloaded: there is no memory left.
         TooLarge: it is over the limit, as it came or decompressed.
     """
-    body = await _received(request, share)
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            body = await _received(request, share)
+    except TimeoutError as error:
+        # What has come takes memory from other callers.
+        raise Cancelled(f"the body did not come within {_BODY_SECONDS} s") from error
     encoding = request.headers.get("content-encoding", "identity")
     if encoding == "identity":
         return body

@@ -16,7 +16,7 @@ from server.errors import InvalidArgument, NotFound
 from server.http.bodies import parse, parse_with_binary, read_body
 from server.http.endpoint import Endpoint, Handler, json_response, while_connected
 from server.inference.documents import DocumentDecoder, DocumentInference, encode
-from server.inference.memory import Share
+from server.inference.memory import REQUEST_BYTES, Share
 from server.inference.parameters import Parameters, flag, whole
 from server.inference.plain import to_json
 from server.inference.service import InferenceService
@@ -106,13 +106,20 @@ class HttpInference:
     async def _infer(self, request: Request) -> Response:
         share = Share(self._core.memory)
         try:
-            document, binary = parse_with_binary(request, await read_body(request, share))
-            decoder = DocumentDecoder(document, binary, self._core.regions, share)
-            wanted = decoder.decode(*_named(request))
+            wanted = await self._decoded(request, share)
             work = self._core.engine.infer(wanted.inference.request)
             return _answer(wanted, await while_connected(request, work))
         finally:
             share.give_back()
+
+    async def _decoded(self, request: Request, share: Share) -> DocumentInference:
+        """What a body asks for; the parsed document, many times its size, is gone afterwards."""
+        document, binary = parse_with_binary(request, await read_body(request, share))
+        decoder = DocumentDecoder(document, binary, self._core.regions, share)
+        wanted = decoder.decode(*_named(request))
+        inputs = wanted.inference.request.inputs
+        share.take(REQUEST_BYTES + sum(array.nbytes for array in inputs.values()))
+        return wanted
 
     async def _index(self, request: Request) -> Response:
         document = await self._document(request)

@@ -10,6 +10,8 @@ MAX_MESSAGE_BYTES = 16 * MEBIBYTE
 # Of all requests from their arrival to their answer, with what they read from shared memory. Beside
 # it gRPC holds what has not arrived in full: up to one message for each call that is being sent.
 MAX_BYTES_UNDER_WAY = 512 * MEBIBYTE
+# What a request takes beside its tensors: its task, its messages, its place in a queue.
+REQUEST_BYTES = 16 * 1024
 _RETRY_AFTER_SECONDS = 0.1
 
 

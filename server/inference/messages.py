@@ -16,7 +16,7 @@ from tritonclient.grpc.service_pb2 import (
 
 from server.engines.base import Deadline, InferenceRequest, InferenceResult
 from server.errors import InvalidArgument
-from server.inference.memory import Share
+from server.inference.memory import REQUEST_BYTES, Share
 from server.inference.parameters import (
     NONE,
     Parameters,
@@ -52,7 +52,10 @@ def decode(
     Raises:
         ImpastoError: something about it is wrong, or `share` has no memory left.
     """
-    parameters = to_dict(message.parameters) if message.parameters else NONE
+    parameters = NONE
+    if message.parameters:
+        share.take(message.ByteSize())
+        parameters = to_dict(message.parameters)
     outputs = message.outputs
     request = InferenceRequest(
         message.model_name,
@@ -110,7 +113,7 @@ def to_dict(parameters: Mapping[str, InferParameter | ModelRepositoryParameter])
 
 def _inputs(message: ModelInferRequest, regions: Regions, share: Share) -> dict[str, np.ndarray]:
     raw = message.raw_input_contents
-    count, used, size = len(raw), 0, 0
+    count, used, size = len(raw), 0, REQUEST_BYTES
     inputs: dict[str, np.ndarray] = {}
     for tensor in message.inputs:
         name, data = tensor.name, None
@@ -122,8 +125,8 @@ def _inputs(message: ModelInferRequest, regions: Regions, share: Share) -> dict[
             used += 1
             size += len(data)
         if data is None:
-            size += tensor.ByteSize()
             inputs[name] = _typed(tensor, bool(count))
+            size += tensor.ByteSize() + inputs[name].nbytes
         elif tensor.HasField("contents"):
             raise InvalidArgument(
                 f"input {shown(name)}", "typed contents, raw contents or shared memory", "two"

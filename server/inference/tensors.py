@@ -23,6 +23,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {name: np.dtype(triton_to_np_dtype(name)) fo
 _DATATYPES = {dtype: name for name, dtype in _DTYPES.items()}
 _RAW_ONLY = frozenset({"FP16", "BF16"})
 _BOOL = _DTYPES["BOOL"]
+_NUMBERS = {bool, int, float}
 # numpy's own limit is 64; nothing that runs a model has more than a handful.
 _MAX_DIMENSIONS = 32
 _SHOWN = 64
@@ -117,10 +118,14 @@ def from_numbers(name: str, datatype: str, shape: tuple[int, ...], numbers: Any)
     expected = byte_size(name, dtype, shape) // dtype.itemsize
     try:
         with np.errstate(over="raise"):
-            # By itself numpy makes floats of small and very large whole numbers together.
-            found = np.asarray(numbers, object if datatype == "UINT64" else None)
+            # As objects first: numpy would give every element the size of the longest text.
+            found = np.asarray(numbers, object)
             if found.size == expected:
-                return _shaped(name, _converted(found, dtype), shape)
+                if not _NUMBERS.issuperset(map(type, found.flat)):
+                    raise TypeError("others than numbers")
+                # By itself numpy makes floats of small and very large whole numbers together.
+                typed = found if datatype == "UINT64" else np.asarray(found.tolist())
+                return _shaped(name, _converted(typed, dtype), shape)
     except (ValueError, OverflowError, FloatingPointError, TypeError) as error:
         raise InvalidArgument(
             f"input {shown(name)}", f"values of {datatype}", str(error) or "others"
