@@ -7,10 +7,13 @@ import gc
 import logging
 import os
 import signal
+from collections.abc import Coroutine
+from typing import Any
 
 from server.calls import Calls
 from server.engines.base import Engine
 from server.engines.choice import engine_of
+from server.errors import StartupError
 from server.generation.admission import Admission
 from server.generation.chain import Chain
 from server.generation.pipeline import Pipeline
@@ -65,13 +68,14 @@ class Gateway:
         self._handle_signals(stop)
         await self._http.start()
         try:
-            pipeline = await self._start()
+            pipeline = await _unless(stop, self._start())
             await stop.wait()
             await self._drain()
             pipeline.close()
         finally:
-            await self._engine.close()
+            # First whoever still asks, then who answers.
             await self._http.stop()
+            await self._engine.close()
         _log.info("stopped")
 
     async def _start(self) -> Pipeline:
@@ -110,7 +114,26 @@ class Gateway:
     async def _drain(self) -> None:
         _log.info("draining: up to %.0f s for accepted requests", self._settings.drain_grace)
         self._http.ready = False
-        await self._grpc.drain(self._calls.drain(), self._settings.drain_grace)
+        self._calls.close()
+        await self._grpc.drain(self._calls.delivered(), self._settings.drain_grace)
+
+
+async def _unless(stop: asyncio.Event, start: Coroutine[Any, Any, Pipeline]) -> Pipeline:
+    """What `start` makes.
+
+    Raises:
+        StartupError: `stop` came before.
+    """
+    starting, stopping = asyncio.create_task(start), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            raise StartupError("told to stop before the models were ready")
+        return starting.result()
+    finally:
+        stopping.cancel()
+        starting.cancel()
+        await asyncio.gather(starting, stopping, return_exceptions=True)
 
 
 def _spare_the_collector() -> None:

@@ -74,7 +74,10 @@ class Calls:
             self._series[method, code] = series
         series.observe(seconds)
 
-    async def drain(self) -> None:
-        """Refuse new calls from now on, and wait until the answers of all others are sent."""
+    def close(self) -> None:
+        """Refuse new calls from now on."""
         self._refusal = _DRAINING
+
+    async def delivered(self) -> None:
+        """Wait until no call is under way and all answers are sent."""
         await self._delivered.wait()

@@ -143,6 +143,11 @@ def _check_tensors(config: ModelConfig) -> None:
         for item in config.input
     }
     outputs = {item.name: item for item in config.output}
+    if config.max_batch_size < 1:
+        raise StartupError(
+            f"model {config.name!r}: expected max_batch_size of at least 1, got "
+            f"{config.max_batch_size}; mend its config.pbtxt"
+        )
     vector = model_config_pb2.TYPE_FP32, 1
     fits = inputs.keys() == {LATENT, STYLE_CODE} and PIXELS in outputs
     fits = fits and all(kind[:2] == vector and kind[2] > 0 for kind in inputs.values())

@@ -18,6 +18,7 @@ from server.errors import ImpastoError, Overloaded
 _log = logging.getLogger(__name__)
 # Status details travel percent-encoded in a header, of which clients take 8 KiB.
 _DETAILS_LENGTH = 512
+_EARLY_SECONDS = 0.01
 INTERNAL = "internal error; the server's log has the details"
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -60,8 +61,9 @@ def unary(handler: Handler[Servicer, Request, Response]) -> Handler[Servicer, Re
             metadata = _retry_hint(error) if servicer.calls.reserved_metadata else ()
             await _abort(context, code, details(error), metadata)
         except asyncio.CancelledError:
-            # gRPC cancels the call when its deadline passes, too.
-            expired = context.time_remaining() == 0
+            # gRPC cancels the call when its deadline passes, too; the caller's clock may be ahead.
+            remaining = context.time_remaining()
+            expired = remaining is not None and remaining < _EARLY_SECONDS
             code = grpc.StatusCode.DEADLINE_EXCEEDED if expired else grpc.StatusCode.CANCELLED
             raise
         except Exception:

@@ -60,7 +60,7 @@ class Metrics:
         )
         self._inferences = Counter(
             "impasto_inferences",
-            "Requests that a model computed, by the threads that their batch ran on.",
+            "Parts of generation requests that a model computed, by the threads of their batch.",
             ["model", "threads"],
             registry=self.registry,
         )

@@ -105,12 +105,12 @@ async def test_expired_deadline_is_said_and_counted(gateway: RunningServer) -> N
             asyncio.ensure_future(stub.ModelInfer(painting(), timeout=60)) for _ in range(COUNT)
         ]
         await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await stub.ModelInfer(painting(), timeout=0.05)
-        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        # More than one: a deadline may pass before the request has left.
+        while gateway.metrics().get(series, 0) == before:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.ModelInfer(painting(), timeout=0.02)
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         await asyncio.gather(*busy)
-    while gateway.metrics().get(series, 0) == before:
-        await asyncio.sleep(0.01)
 
 
 async def test_who_hangs_up_gives_up_the_place_in_the_queue(gateway: RunningServer) -> None:
