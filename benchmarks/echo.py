@@ -43,7 +43,7 @@ class _Echo(GRPCInferenceServiceServicer):  # type: ignore[misc] # generated, un
         )
 
 
-class _Blank(ImageServiceServicer):  # type: ignore[misc] # generated, untyped
+class _Blank(ImageServiceServicer):
     async def Generate(  # noqa: N802 - the protocol's name
         self, request: GenerateRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> GenerateResponse:
