@@ -5,9 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 # MLPerf's early-stopping rule: a 99th percentile needs so many samples.
 _P99_NEEDS = 459
+_PERCENTILES = (1, 10, 25, 50, 75, 90)
 
 
 @dataclass
@@ -44,6 +46,20 @@ class Row:
         if len(self.latencies) < _P99_NEEDS:
             return None
         return sorted(self.latencies)[int(len(self.latencies) * 0.99)] * 1e3
+
+    def summary(self) -> dict[str, Any]:
+        """For machines: rates of the rounds, and the latencies' percentiles in milliseconds."""
+        cuts = statistics.quantiles(self.latencies, n=100, method="inclusive")
+        return {
+            "name": self.name,
+            "limit": self.limit,
+            "rates": [round(rate, 3) for rate in self.rates],
+            "calls": len(self.latencies),
+            "latency_ms": {
+                **{f"p{n}": round(cuts[n - 1] * 1e3, 3) for n in _PERCENTILES},
+                "p99": None if self.p99 is None else round(self.p99, 3),
+            },
+        }
 
 
 def table(rows: Sequence[Row], unit: str) -> str:

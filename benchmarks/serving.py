@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,7 @@ class Bench:
         """Everybody on all cores: the same server gives a lone caller and a crowd their best."""
         total = len(set(cores()))
         ours, theirs = self._gateway(), self._triton()[1]
+        native = self._gateway("--grpc-transport=native")
         wide = f"raw onnxruntime, 1 batch on {total} threads"
         narrow = f"raw onnxruntime, {total} batches on 1 thread each"
         rows = [
@@ -128,6 +129,10 @@ class Bench:
             (Row("gateway, 1 caller", wide, wide), self._calls("generate", ours, 1)),
             (Row("gateway, 4 callers", narrow), self._calls("generate", ours, 4)),
             (Row("gateway, 16 callers", narrow), self._calls("generate", ours, 16)),
+            (
+                Row("gateway, native transport, 16 callers", narrow),
+                self._calls("generate", native, 16),
+            ),
             (
                 Row("gateway to Triton stand-in, 1 caller", wide, wide),
                 self._calls("generate", theirs, 1),
@@ -188,18 +193,9 @@ def main(rounds: int, seconds: float, chosen: Sequence[str]) -> None:
         result = {
             "command": command,
             "machine": describe(),
-            "rows": [asdict(row) for row in section.rows],
+            "rows": [row.summary() for row in section.rows],
         }
-        (RESULTS / f"serving-{name}.json").write_text(json.dumps(_rounded(result)) + "\n")
-
-
-def _rounded(value: Any) -> Any:
-    """Figures to microseconds: more digits say nothing and fill the file."""
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    return round(value, 6) if isinstance(value, float) else value
+        (RESULTS / f"serving-{name}.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":
