@@ -3,52 +3,69 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import torch
 
 from export.errors import ExportError
-from export.models import ExportedModel, gan_models, load_checkpoint, stylizer_model
+from export.models import ExportedModel, gan_models, load_checkpoint, style_models
 from export.onnx_file import write_onnx
 from export.parity import check_parity
 from export.repository import (
-    ENSEMBLE,
     VERSION,
     ensemble_config,
     model_config,
     new_entry,
     staged,
+    style_code_of,
     write_config,
     write_ensemble,
-    write_style_table,
 )
-from training.checkpoint import Checkpoint
+from export.styles import write_style_table
+from training.data.layout import DEFAULT_ROOT, DataLayout
 from training.errors import TrainingError
 
 _PARITY_SEED = 0
 
 
-def export_all(gan: Path, style: Path, repository: Path) -> None:
-    """Export both runs and write the ensemble that chains them.
+def export_all(
+    gans: Sequence[Path], style: Path | None, repository: Path, layout: DataLayout
+) -> None:
+    """Export runs; every generator gets an ensemble that chains it with the stylizer.
+
+    Args:
+        gans: run folders of GANs.
+        style: run folder of the stylizer; None leaves the repository's own in place.
+        repository: where entries are written.
+        layout: where the style encoder's trunk lies.
 
     Raises:
         ExportError: a checkpoint is missing, or a file fails its parity check.
-        CheckpointError: a checkpoint cannot be read.
+        TrainingError: a checkpoint or the encoder's trunk cannot be read.
     """
     torch.manual_seed(_PARITY_SEED)
-    style_run = load_checkpoint(style)
-    generator, discriminator = gan_models(load_checkpoint(gan))
-    stylizer = stylizer_model(style_run)
+    pairs = [gan_models(run, layout) for run in gans]
+    models = [model for pair in pairs for model in pair]
+    style_run = None if style is None else load_checkpoint(style)
+    if style_run is not None:
+        models += style_models(style_run, layout)
+        code = models[-2].inputs[1]
+    else:
+        code = style_code_of(repository)
     with staged(repository) as staging:
-        for model in (generator, discriminator, stylizer):
-            _fill(new_entry(staging, model.name), model, style_run)
-        config = ensemble_config(generator.inputs[0].dims[0], stylizer.inputs[1].dims[0])
-        write_ensemble(new_entry(staging, ENSEMBLE), config)
-    click.echo(f"{repository}: generator, discriminator, stylizer and ensemble {ENSEMBLE}")
+        for model in models:
+            _fill(new_entry(staging, model.name), model)
+        if style_run is not None:
+            write_style_table(staging / "stylizer", style_run)
+        for run, (generator, _) in zip(gans, pairs, strict=True):
+            config = ensemble_config(run.name, generator, code)
+            write_ensemble(new_entry(staging, run.name), config)
+    click.echo(f"{repository}: {', '.join(model.name for model in models)}")
 
 
-def _fill(folder: Path, model: ExportedModel, style_run: Checkpoint) -> None:
+def _fill(folder: Path, model: ExportedModel) -> None:
     file = folder / VERSION / "model.onnx"
     write_onnx(model, file)
     click.echo(f"{model.name}: {file.stat().st_size / 1e6:.1f} MB")
@@ -57,22 +74,20 @@ def _fill(folder: Path, model: ExportedModel, style_run: Checkpoint) -> None:
             f"  {parity.output}, batch {parity.batch}: maximum absolute error {parity.error:.1e}"
         )
     write_config(folder, model_config(model))
-    if model.name == "stylizer":
-        write_style_table(folder, style_run.state["config"]["styles"], style_run.tensors["codes"])
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
 @click.option(
     "--gan",
+    "gans",
     type=click.Path(path_type=Path),
-    default=Path("runs/gan"),
-    help="Run folder of the GAN.",
+    multiple=True,
+    help="Run folder of a GAN, once for each; its name becomes the model's.",
 )
 @click.option(
     "--style",
     type=click.Path(path_type=Path),
-    default=Path("runs/style"),
-    help="Run folder of the stylizer.",
+    help="Run folder of the stylizer; without it, the repository's stylizer stays.",
 )
 @click.option(
     "--repository",
@@ -80,10 +95,18 @@ def _fill(folder: Path, model: ExportedModel, style_run: Checkpoint) -> None:
     default=Path("model_repository"),
     help="Model repository to write.",
 )
-def main(gan: Path, style: Path, repository: Path) -> None:
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_ROOT,
+    help="Folder that `make data` prepared; the style encoder's trunk lies there.",
+)
+def main(gans: Sequence[Path], style: Path | None, repository: Path, data: Path) -> None:
     """Entry point of `python -m export`."""
+    if not gans and style is None:
+        raise click.UsageError("nothing to export: give --gan RUN, --style RUN or both")
     try:
-        export_all(gan, style, repository)
+        export_all(gans, style, repository, DataLayout(data))
     except (ExportError, TrainingError) as error:
         click.echo(f"make export: {error}", err=True)
         sys.exit(1)

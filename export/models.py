@@ -11,14 +11,38 @@ import torch
 from torch import Tensor, nn
 
 from export.errors import ExportError
-from export.graphs import CANVAS_SCALE, GeneratorGraph, StylizerGraph
+from export.graphs import CANVAS_SIZE, GeneratorGraph, StylizerGraph, plain
+from export.provenance import measures, provenance
 from training import checkpoint
 from training.checkpoint import Checkpoint, restore_module
-from training.gan.networks import IMAGE_SIZE, Discriminator, Generator
+from training.data.layout import DataLayout
+from training.gan.networks.build import build_discriminator, build_generator
+from training.pretrained.lite0 import load_lite0
+from training.style.config import StyleConfig
+from training.style.encoder import ENCODER_TAPS, StyleEncoder, StyleHead
 from training.style.networks import Stylizer
 
-CANVAS_SIZE = IMAGE_SIZE * CANVAS_SCALE
 ANY = -1
+_GAN_RECIPE = (
+    "network",
+    "discriminator",
+    "loss",
+    "penalty",
+    "gamma",
+    "spectral_norm",
+    "augment",
+    "learning_rate",
+    "discriminator_rate",
+    "start_from",
+)
+_STYLE_RECIPE = (
+    "style_layers",
+    "content_layer",
+    "style_weight",
+    "crop",
+    "style_side",
+    "start_from",
+)
 
 
 @dataclass(frozen=True)
@@ -48,12 +72,14 @@ class ExportedModel:
     outputs: tuple[TensorSpec, ...]
     metadata: Mapping[str, str]
 
-    def example(self, batch: int, side: int = CANVAS_SIZE) -> dict[str, Tensor]:
-        """Random inputs of `batch` rows; open dimensions get `side`."""
-        return {
-            spec.name: torch.randn(batch, *(side if size == ANY else size for size in spec.dims))
-            for spec in self.inputs
-        }
+    def example(self, batch: int, sides: tuple[int, int]) -> dict[str, Tensor]:
+        """Random inputs of `batch` rows; open dimensions get `sides` in turn."""
+        examples = {}
+        for spec in self.inputs:
+            free = iter(sides)
+            dims = [next(free) if size == ANY else size for size in spec.dims]
+            examples[spec.name] = torch.randn(batch, *dims)
+        return examples
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
@@ -76,51 +102,85 @@ def _config(saved: Checkpoint, key: str, wanted: str) -> dict[str, Any]:
     return config
 
 
-def gan_models(saved: Checkpoint) -> list[ExportedModel]:
-    """Generator (averaged weights) and discriminator of a GAN run."""
-    config = _config(saved, "generator_width", "the GAN")
-    generator = Generator(config["latent_size"], config["generator_width"])
+def gan_models(run: Path, layout: DataLayout) -> list[ExportedModel]:
+    """Generator (averaged weights) and discriminator of a GAN run, named after its folder.
+
+    Raises:
+        ExportError: the run has no checkpoint, or one of something else.
+        CheckpointError: it cannot be read, or holds other networks than its settings say.
+    """
+    saved = load_checkpoint(run)
+    config = _config(saved, "generator_width", "a GAN")
+    side, channels = config["resolution"], config["channels"]
+    classes = len(config["classes"]) if config["conditional"] else 0
+    generator = build_generator(
+        config["network"],
+        side,
+        channels,
+        config["latent_size"],
+        config["generator_width"],
+        classes,
+    )
     restore_module("average", generator, saved.tensors)
-    discriminator = Discriminator(config["discriminator_width"])
+    discriminator = build_discriminator(
+        config["discriminator"],
+        side,
+        channels,
+        config["discriminator_width"],
+        classes,
+        layout,
+        config["spectral_norm"],
+    )
     restore_module("discriminator", discriminator, saved.tensors)
-    picture = TensorSpec("image", "TYPE_FP32", (3, IMAGE_SIZE, IMAGE_SIZE))
-    metadata = {
-        "training.data": "landscape photographs",
-        "training.pictures": str(saved.step * config["batch"]),
-    }
+    metadata = provenance(saved, config["data_set"], _GAN_RECIPE) | measures(run)
+    metadata["training.grid"] = f"{run.name}.png"
+    if classes:
+        metadata["training.classes"] = ",".join(config["classes"])
+    picture = TensorSpec("image", "TYPE_FP32", (channels, side, side))
+    label = (TensorSpec("label", "TYPE_FP32", (classes,)),) if classes else ()
     return [
         ExportedModel(
-            "generator",
+            f"{run.name}_generator",
             GeneratorGraph(generator).eval(),
-            (TensorSpec("latent", "TYPE_FP32", (config["latent_size"],)),),
+            (TensorSpec("latent", "TYPE_FP32", (config["latent_size"],)), *label),
             (picture, TensorSpec("canvas", "TYPE_FP32", (3, CANVAS_SIZE, CANVAS_SIZE))),
             metadata,
         ),
         ExportedModel(
-            "discriminator",
-            discriminator.eval(),
-            (picture,),
+            f"{run.name}_discriminator",
+            plain(discriminator).eval(),
+            (picture, *label),
             (TensorSpec("score", "TYPE_FP32", (1,)),),
             metadata,
         ),
     ]
 
 
-def stylizer_model(saved: Checkpoint) -> ExportedModel:
-    """The stylizer of a style run."""
+def style_models(saved: Checkpoint, layout: DataLayout) -> list[ExportedModel]:
+    """The stylizer and the style encoder of a style run.
+
+    Raises:
+        ExportError: the checkpoint is of something else.
+        CheckpointError: it holds other networks than its settings say.
+        DataError: the encoder's pretrained trunk is missing.
+    """
     config = _config(saved, "styles", "the stylizer")
-    stylizer = Stylizer()
+    stylizer = Stylizer(StyleConfig.of(config).shape)
     restore_module("stylizer", stylizer, saved.tensors)
-    return ExportedModel(
-        "stylizer",
-        StylizerGraph(stylizer).eval(),
-        (
-            TensorSpec("image", "TYPE_FP32", (3, ANY, ANY)),
-            TensorSpec("style_code", "TYPE_FP32", (stylizer.code_size,)),
+    head = StyleHead(stylizer.trained_part())
+    restore_module("head", head, saved.tensors)
+    encoder = StyleEncoder(load_lite0(layout, ENCODER_TAPS), head)
+    metadata = provenance(saved, "styles", _STYLE_RECIPE)
+    metadata |= {"training.styles": ",".join(config["styles"]), "training.grid": "paintings.jpg"}
+    picture = TensorSpec("image", "TYPE_FP32", (3, ANY, ANY))
+    code = TensorSpec("style_code", "TYPE_FP32", (stylizer.code_size,))
+    return [
+        ExportedModel(
+            "stylizer",
+            StylizerGraph(stylizer).eval(),
+            (picture, code),
+            (TensorSpec("pixels", "TYPE_UINT8", (ANY, ANY, 3)),),
+            metadata,
         ),
-        (TensorSpec("pixels", "TYPE_UINT8", (ANY, ANY, 3)),),
-        {
-            "training.styles": ",".join(config["styles"]),
-            "training.pictures": str(saved.step * config["batch"]),
-        },
-    )
+        ExportedModel("style_encoder", encoder.eval(), (picture,), (code,), metadata),
+    ]

@@ -10,12 +10,13 @@ import torch
 
 from export.errors import ExportError
 from export.models import ANY, ExportedModel
+from training.style.networks import MIN_SIDE
 
 # The newest opset that the exporter's own operator set needs; asking for an older one is ignored.
 OPSET = 18
-# The stylizer's resolution halves twice, so its sides are multiples of this.
-_SIDE_MULTIPLE = 4
 _MAX_SIDE = 4096
+# Odd, unequal sides: the exporter must not take any relation between them for a rule.
+_EXAMPLE_SIDES = 65, 78
 
 
 def write_onnx(model: ExportedModel, path: Path) -> None:
@@ -24,7 +25,7 @@ def write_onnx(model: ExportedModel, path: Path) -> None:
     Raises:
         ExportError: the exporter chose another opset.
     """
-    inputs = model.example(batch=2, side=64)
+    inputs = model.example(2, _EXAMPLE_SIDES)
     with warnings.catch_warnings():
         # The exporter warns of its own internals; the parity check judges the result.
         warnings.simplefilter("ignore")
@@ -51,10 +52,7 @@ def write_onnx(model: ExportedModel, path: Path) -> None:
 
 def _dynamic_shapes(model: ExportedModel) -> dict[str, dict[int, object]]:
     batch = torch.export.Dim("batch", min=1, max=1024)
-    sides = [
-        _SIDE_MULTIPLE * torch.export.Dim(f"{name}_quarter", min=4, max=_MAX_SIDE // _SIDE_MULTIPLE)
-        for name in ("height", "width")
-    ]
+    sides = [torch.export.Dim(name, min=MIN_SIDE, max=_MAX_SIDE) for name in ("height", "width")]
     shapes: dict[str, dict[int, object]] = {}
     for spec in model.inputs:
         free = [axis for axis, size in enumerate(spec.dims, start=1) if size == ANY]

@@ -30,7 +30,9 @@ class Parity:
     error: float
 
 
-def check_parity(model: ExportedModel, path: Path, side: int = 64) -> Iterator[Parity]:
+def check_parity(
+    model: ExportedModel, path: Path, sides: tuple[int, int] = (64, 77)
+) -> Iterator[Parity]:
     """Compare on random inputs, batch by batch, yielding each figure as it is measured.
 
     UINT8 outputs are compared before they are rounded: a hair's difference beside a rounding
@@ -43,7 +45,7 @@ def check_parity(model: ExportedModel, path: Path, side: int = 64) -> Iterator[P
     levels_name = _expose_levels(probe)
     session = ort.InferenceSession(probe.SerializeToString(), providers=["CPUExecutionProvider"])
     for batch in BATCHES:
-        inputs = model.example(batch, side)
+        inputs = model.example(batch, sides)
         feeds = {name: tensor.numpy() for name, tensor in inputs.items()}
         actual = dict(
             zip(

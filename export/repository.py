@@ -1,26 +1,22 @@
-"""Writing the model repository: ONNX files, their configurations, the style table."""
+"""Writing the model repository: ONNX files, their configurations, ensembles."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from export.errors import ExportError
-from export.models import CANVAS_SIZE, ExportedModel, TensorSpec
-from training.data.paintings import PAINTINGS
-from training.style.networks import Stylizer
+from export.graphs import CANVAS_SIZE
+from export.models import ExportedModel, TensorSpec
+from export.styles import STYLE_TABLE
 
 MAX_BATCH_SIZE = 8
-ENSEMBLE = "painting"
-STYLE_TABLE = "styles.json"
 _STYLE_TABLE_PARAMETER = "impasto.style_table"
 VERSION = "1"
 
@@ -77,21 +73,18 @@ def model_config(model: ExportedModel) -> ModelConfig:
     return config
 
 
-def ensemble_config(latent_size: int, code_size: int) -> ModelConfig:
+def ensemble_config(name: str, generator: ExportedModel, code: TensorSpec) -> ModelConfig:
     """The chain: the generator's canvas is painted by the stylizer."""
-    config = ModelConfig(name=ENSEMBLE, platform="ensemble", max_batch_size=MAX_BATCH_SIZE)
+    config = ModelConfig(name=name, platform="ensemble", max_batch_size=MAX_BATCH_SIZE)
     _add_tensors(
         config,
-        [
-            TensorSpec("latent", "TYPE_FP32", (latent_size,)),
-            TensorSpec("style_code", "TYPE_FP32", (code_size,)),
-        ],
+        [*generator.inputs, code],
         [TensorSpec("pixels", "TYPE_UINT8", (CANVAS_SIZE, CANVAS_SIZE, 3))],
     )
     config.ensemble_scheduling.step.add(
-        model_name="generator",
+        model_name=generator.name,
         model_version=-1,
-        input_map={"latent": "latent"},
+        input_map={spec.name: spec.name for spec in generator.inputs},
         output_map={"canvas": "canvas"},
     )
     config.ensemble_scheduling.step.add(
@@ -101,6 +94,23 @@ def ensemble_config(latent_size: int, code_size: int) -> ModelConfig:
         output_map={"pixels": "pixels"},
     )
     return config
+
+
+def style_code_of(repository: Path) -> TensorSpec:
+    """The style code that a repository's stylizer takes.
+
+    Raises:
+        ExportError: it has no stylizer.
+    """
+    path = repository / "stylizer" / "config.pbtxt"
+    try:
+        config = text_format.Parse(path.read_text(), ModelConfig())
+    except (OSError, text_format.ParseError) as error:
+        raise ExportError(
+            f"{path}: expected the stylizer's configuration: {error}; export one with --style RUN"
+        ) from error
+    sizes = {item.name: tuple(item.dims) for item in config.input}
+    return TensorSpec("style_code", "TYPE_FP32", sizes["style_code"])
 
 
 def _add_tensors(
@@ -116,26 +126,3 @@ def write_ensemble(folder: Path, config: ModelConfig) -> None:
     write_config(folder, config)
     # Git keeps no empty folder.
     (folder / VERSION / ".gitkeep").touch()
-
-
-def write_style_table(folder: Path, styles: Sequence[str], codes: torch.Tensor) -> None:
-    """Write the named styles [N, code_size] and the identity code beside the stylizer."""
-    works = {painting.name: painting for painting in PAINTINGS}
-    table = {
-        "identity": _numbers(Stylizer().identity_code(codes)),
-        "styles": [
-            {
-                "name": name,
-                "title": works[name].title,
-                "artist": works[name].artist,
-                "code": _numbers(code),
-            }
-            for name, code in zip(styles, codes, strict=True)
-        ],
-    }
-    (folder / STYLE_TABLE).write_text(json.dumps(table) + "\n")
-
-
-def _numbers(code: torch.Tensor) -> list[float]:
-    # Six digits are finer than a byte of any picture and keep the file readable.
-    return [round(value, 6) for value in code.tolist()]

@@ -1,4 +1,4 @@
-"""The sample sheets beside the committed models, made by asking a running server.
+"""The sheet of painted pictures beside the committed models, made by asking a running server.
 
 Run `make serve` in another terminal first; then `python -m export.sheets`.
 """
@@ -16,8 +16,8 @@ from PIL import Image
 from training.data.paintings import PAINTINGS
 
 STYLES = ("", *(painting.name for painting in PAINTINGS))
-# The generator's own resolution: what it makes before the canvas is enlarged for painting.
-_NATIVE_SIZE = 64
+_COLUMNS = 5
+_SIDE = 208
 _JPEG_QUALITY = 90
 
 
@@ -35,19 +35,16 @@ def sheet(pictures: Sequence[Picture], columns: int, size: int, gap: int) -> Ima
 @click.command(help=__doc__, context_settings={"show_default": True})
 @click.option("--target", default=DEFAULT_TARGET, help="The server's gRPC address.")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("model_repository"))
-@click.option("--seeds", default="6,28,33,44,53", help="Rows of the paintings sheet.")
+@click.option("--seeds", default="2,49", help="Each plain, then in every style.")
 def main(target: str, folder: Path, seeds: str) -> None:
-    """Write landscapes.png (64 seeds, unpainted) and paintings.jpg (seeds by styles)."""
+    """Write paintings.jpg."""
     with Client(target) as client:
-        landscapes = client.generate(seed=0, count=64)
         paintings = [
             client.generate(seed=int(seed), style=style)[0]
             for seed in seeds.split(",")
             for style in STYLES
         ]
-    sheet(landscapes, 8, _NATIVE_SIZE, 1).save(folder / "landscapes.png")
-    painted = sheet(paintings, len(STYLES), paintings[0].width, 6)
-    painted.save(folder / "paintings.jpg", quality=_JPEG_QUALITY)
+    sheet(paintings, _COLUMNS, _SIDE, 6).save(folder / "paintings.jpg", quality=_JPEG_QUALITY)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ the previous checkpoint untouched.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -44,25 +45,44 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint, keep: int = 2) -> Path:
-    """Write `folder/checkpoint-<step>` atomically, then delete all but the newest `keep`."""
+    """Write `folder/checkpoint-<step>` atomically, then delete all but the newest `keep`.
+
+    Raises:
+        CheckpointError: it cannot be written (a full disk, say); those before it stay whole.
+    """
     target = folder / f"checkpoint-{checkpoint.step:09d}"
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    try:
+        _write(partial, checkpoint)
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise CheckpointError(
+            f"{target}: cannot be written: {error}. The checkpoints before it are whole; make room "
+            f"and run the same command to go on from the newest"
+        ) from error
+    for old in _folders(folder)[:-keep]:
+        shutil.rmtree(old)
+    return target
+
+
+def _write(folder: Path, checkpoint: Checkpoint) -> None:
+    folder.mkdir(parents=True)
     # Contiguous clones: safetensors refuses shared memory, and strides are no part of the value.
     tensors = {
         name: tensor.detach().clone(memory_format=torch.contiguous_format)
         for name, tensor in checkpoint.tensors.items()
     }
-    safetensors.torch.save_file(tensors, partial / _TENSORS)
+    safetensors.torch.save_file(tensors, folder / _TENSORS)
     state = {"format_version": FORMAT_VERSION, "step": checkpoint.step, **checkpoint.state}
-    (partial / _STATE).write_text(json.dumps(state, indent=2) + "\n")
-    if target.exists():
-        shutil.rmtree(target)
-    partial.rename(target)
-    for old in _folders(folder)[:-keep]:
-        shutil.rmtree(old)
-    return target
+    (folder / _STATE).write_text(json.dumps(state, indent=2) + "\n")
+    for path in folder.iterdir():
+        # Only what has reached the disk may take the final name.
+        with path.open("rb") as written:
+            os.fsync(written.fileno())
 
 
 def load_latest(folder: Path) -> Checkpoint | None:
@@ -73,6 +93,18 @@ def load_latest(folder: Path) -> Checkpoint | None:
     """
     folders = _folders(folder)
     return load(folders[-1]) if folders else None
+
+
+def load_newest(folder: Path) -> Checkpoint:
+    """The checkpoint with the most steps in `folder`.
+
+    Raises:
+        CheckpointError: there is none, or it cannot be read.
+    """
+    saved = load_latest(folder)
+    if saved is None:
+        raise CheckpointError(f"{folder}: expected a run folder with a checkpoint, found none")
+    return saved
 
 
 def load(path: Path) -> Checkpoint:

@@ -15,3 +15,7 @@ class SettingsError(TrainingError):
 
 class CheckpointError(TrainingError):
     """A checkpoint cannot be read, or does not belong to this run."""
+
+
+class DivergedError(TrainingError):
+    """Training produced numbers that are not finite."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,57 +14,91 @@ import torch
 from training.data.layout import DEFAULT_ROOT, DataLayout
 from training.errors import TrainingError
 from training.run import Intervals, Trainer, run
+from training.runtime import Runtime, start_runtime
 
 # Exit status of a process that Ctrl-C ended, by convention 128 + SIGINT.
 _INTERRUPTED = 130
 
 Config = TypeVar("Config")
+Recipes = Mapping[str, Mapping[str, Any]]
 
 
 def training_command(
     help_text: str | None,
     config_class: type[Config],
-    build: Callable[[Config, DataLayout], Trainer],
+    build: Callable[[Config, DataLayout, Runtime], Trainer],
     default_run: Path,
+    recipes: Recipes | None = None,
 ) -> click.Command:
     """The command that trains what `build` makes of a config and the prepared data.
 
     It exits with 1 on a training error and with 130 when it was interrupted.
+
+    Args:
+        help_text: what the command does.
+        config_class: its fields become options.
+        build: makes the trainer.
+        default_run: folder of the run.
+        recipes: sets of defaults by name, chosen by `--recipe`.
     """
 
     def command(
         folder: Path,
         data: Path,
         threads: int | None,
-        sample_every: int,
-        save_every: int,
-        **options: Any,
+        device: str,
+        intervals: Mapping[str, int],
+        options: Mapping[str, Any],
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
         # Denormal numbers make CPU arithmetic many times slower and matter to no gradient.
         torch.set_flush_denormal(True)
         try:
-            trainer = build(config_class(**options), DataLayout(data))
-            finished = run(trainer, folder, Intervals(sample=sample_every, save=save_every))
+            runtime = start_runtime(options.get("precision", "fp32"), device)
+            trainer = build(config_class(**options), DataLayout(data), runtime)
+            finished = run(trainer, folder, Intervals(**intervals), runtime)
         except TrainingError as error:
             click.echo(f"training: {error}", err=True)
             sys.exit(1)
         if not finished:
             sys.exit(_INTERRUPTED)
 
+    def callback(folder: Path, data: Path, threads: int | None, device: str, **rest: Any) -> None:
+        names = [field.name for field in fields(Intervals)]
+        intervals = {name: rest.pop(f"{name}_every") for name in names}
+        rest.pop("recipe", None)
+        command(folder, data, threads, device, intervals, rest)
+
+    recipe = [_recipe_option(recipes)] if recipes else []
     return click.Command(
         None,
-        callback=command,
+        callback=callback,
         help=help_text,
-        params=[*_loop_options(default_run), *_config_options(config_class)],
+        params=[*recipe, *_loop_options(default_run), *_config_options(config_class)],
         context_settings={"show_default": True},
+    )
+
+
+def _recipe_option(recipes: Recipes) -> click.Option:
+    def choose(context: click.Context, option: click.Parameter, name: str) -> str:
+        # Defaults, not values: what else stands on the command line comes before the recipe.
+        context.default_map = {**(context.default_map or {}), **recipes[name]}
+        return name
+
+    return click.Option(
+        ["--recipe"],
+        type=click.Choice(list(recipes)),
+        default=next(iter(recipes)),
+        is_eager=True,
+        callback=choose,
+        help="Set of defaults for the settings below.",
     )
 
 
 def _loop_options(default_run: Path) -> list[click.Parameter]:
     path = click.Path(path_type=Path)
-    return [
+    named = [
         click.Option(
             ["--run", "folder"],
             type=path,
@@ -77,17 +111,24 @@ def _loop_options(default_run: Path) -> list[click.Parameter]:
         click.Option(
             ["--threads"], type=click.IntRange(1), help="CPU threads; default: all cores."
         ),
-        click.Option(
-            ["--sample-every"],
-            type=click.IntRange(1),
-            default=Intervals.sample,
-            help="Steps between sample grids.",
-        ),
-        click.Option(
-            ["--save-every"],
-            type=click.IntRange(1),
-            default=Intervals.save,
-            help="Steps between checkpoints.",
+        click.Option(["--device"], default="auto", help="auto, cpu or cuda."),
+    ]
+    helps = {
+        "log": "Steps between lines of the log.",
+        "sample": "Steps between sample grids.",
+        "save": "Steps between checkpoints.",
+        "evaluate": "Steps between distances to the real pictures.",
+    }
+    return [
+        *named,
+        *(
+            click.Option(
+                [f"--{field.name}-every"],
+                type=click.IntRange(1),
+                default=field.default,
+                help=helps[field.name],
+            )
+            for field in fields(Intervals)
         ),
     ]
 

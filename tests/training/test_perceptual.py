@@ -13,8 +13,8 @@ from torchvision.models.vgg import cfgs, make_layers
 
 from training.data.layout import DataLayout
 from training.errors import DataError, SettingsError
-from training.style import perceptual
-from training.style.perceptual import load_perceptual, load_vgg16, load_vgg19
+from training.pretrained import vgg as perceptual
+from training.pretrained.vgg import load_perceptual, load_vgg16, load_vgg19
 
 
 def test_vgg16_takes_caffes_channel_order_and_means(tmp_path: Path) -> None:

@@ -3,48 +3,12 @@
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from synthetic_data import write_synthetic_data
-
-from training import checkpoint
-from training.checkpoint import Checkpoint
-
-ROOT = Path(__file__).parents[2]
-RUNS = {
-    "training.gan": [
-        *("--pictures", "160", "--batch", "4", "--generator-width", "10"),
-        *("--discriminator-width", "4", "--source-width", "96"),
-        *("--crop-least", "32", "--crop-greatest", "48", "--penalty-every", "3"),
-    ],
-    "training.style": [
-        *("--steps", "12", "--warmup-steps", "6", "--batch", "2", "--crop", "32"),
-        *("--style-side", "32", "--style-layers", "relu1_2,relu2_1"),
-        *("--content-layer", "relu2_1"),
-    ],
-}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_synthetic_data(tmp_path_factory.mktemp("data")).root
-
-
-def start(module: str, run: Path, data: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", module, "--run", str(run), "--data", str(data)]
-    flags = ["--threads", "1", "--sample-every", "1000", "--save-every", "3", *RUNS[module]]
-    return subprocess.Popen(
-        [*command, *flags], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    output, _ = process.communicate(timeout=100)
-    return process.returncode, output
+from training_runs import RUNS, SMALL_GAN, finish, latest, start, train
 
 
 def interrupt_after_first_save(process: subprocess.Popen[str], run: Path) -> None:
@@ -54,58 +18,89 @@ def interrupt_after_first_save(process: subprocess.Popen[str], run: Path) -> Non
     process.send_signal(signal.SIGINT)
 
 
-def latest(run: Path) -> Checkpoint:
-    saved = checkpoint.load_latest(run)
-    assert saved is not None
-    return saved
+def assert_same(actual_run: Path, expected_run: Path) -> None:
+    expected, actual = latest(expected_run), latest(actual_run)
+    assert (actual.step, actual.state) == (expected.step, expected.state)
+    assert actual.tensors.keys() == expected.tensors.keys()
+    for name, tensor in expected.tensors.items():
+        assert torch.equal(actual.tensors[name], tensor), name
 
 
-@pytest.mark.parametrize("module", RUNS)
-def test_interrupted_run_continues_exactly(module: str, data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("module", "more"),
+    [
+        ("training.gan", []),
+        (
+            "training.gan",
+            [
+                *("--data-set", "fashion", "--conditional", "True", "--loss", "hinge"),
+                *("--spectral-norm", "True", "--augment", "adaptive", "--precision", "bf16"),
+            ],
+        ),
+        ("training.style", []),
+    ],
+    ids=["gan", "conditional, spectral, adaptive, bf16", "style"],
+)
+def test_interrupted_run_continues_exactly(
+    module: str, more: list[str], data: Path, tmp_path: Path
+) -> None:
+    flags = [*RUNS[module], *more]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert finish(start(module, whole, data))[0] == 0
-    process = start(module, parts, data)
+    assert train(module, whole, data, flags)[0] == 0
+    process = start(module, parts, data, flags)
     interrupt_after_first_save(process, parts)
     status, output = finish(process)
     assert status == 130, output
     stopped = latest(parts)
     assert 0 < stopped.step < latest(whole).step, "the interrupt came in the middle"
-    status, output = finish(start(module, parts, data))
+    status, output = train(module, parts, data, flags)
     assert status == 0, output
     assert f"resumed at step {stopped.step}" in output
-    expected, actual = latest(whole), latest(parts)
-    assert (actual.step, actual.state) == (expected.step, expected.state)
-    assert actual.tensors.keys() == expected.tensors.keys()
-    for name, tensor in expected.tensors.items():
-        assert torch.equal(actual.tensors[name], tensor), name
-    kinds = {name.split(".")[0] for name in expected.tensors}
+    assert_same(parts, whole)
+    kinds = {name.split(".")[0] for name in latest(whole).tensors}
     assert {"optimiser", "random"} <= kinds
 
 
-def test_checkpoint_holds_the_average_and_it_moves(data: Path, tmp_path: Path) -> None:
-    assert finish(start("training.gan", tmp_path, data))[0] == 0
+def test_average_moves_and_everything_is_written(data: Path, tmp_path: Path) -> None:
+    flags = [*SMALL_GAN, "--log-every", "10", "--metric-features", "lite0"]
+    flags += ["--metric-samples", "64"]
+    assert train("training.gan", tmp_path, data, flags)[0] == 0
     tensors = latest(tmp_path).tensors
     average, current = (tensors[f"{name}.to_rgb.weight"] for name in ("average", "generator"))
     assert not torch.equal(average, current)
     assert (tmp_path / "samples/000000040.png").exists()
+    assert list((tmp_path / "tensorboard").glob("events.*"))
+    entries = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    seen = {name for entry in entries for name in entry}
+    assert {"loss_d", "loss_g", "accuracy", "diversity", "pictures_per_second"} <= seen
+    assert {"fd_lite0", "kd_lite0"} <= seen
+    assert not {"fid", "kid"} & seen, "only Inception's distances have these names"
 
 
-def test_other_settings_are_refused_by_name(data: Path, tmp_path: Path) -> None:
-    process = start("training.gan", tmp_path, data)
-    interrupt_after_first_save(process, tmp_path)
-    finish(process)
-    state = next(iter(sorted(tmp_path.glob("checkpoint-*")))) / "state.json"
-    for path in tmp_path.glob("checkpoint-*/state.json"):
-        settings = json.loads(path.read_text())
-        settings["config"]["gamma"] = 9.0
-        path.write_text(json.dumps(settings))
-    assert state.exists()
-    status, output = finish(start("training.gan", tmp_path, data))
-    assert status == 1
-    assert "made with other settings (gamma: 9.0 -> 0.05)" in output
+def test_two_processes_compute_what_one_does(data: Path, tmp_path: Path) -> None:
+    flags = [*SMALL_GAN, "--pictures", "24", "--penalty-every", "2"]
+    assert train("training.gan", tmp_path / "one", data, flags)[0] == 0
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    process = start("training.gan", tmp_path / "two", data, flags, torchrun)
+    status, output = finish(process)
+    assert status == 0, output
+    one, two = latest(tmp_path / "one"), latest(tmp_path / "two")
+    assert one.step == two.step == 6
+    assert torch.equal(one.tensors["random"], two.tensors["random"])
+    for name, tensor in one.tensors.items():
+        if name.startswith("optimiser") and name.endswith("exp_avg"):
+            # Without momentum, Adam's first moment is the last gradient itself.
+            scale = tensor.abs().max()
+            assert torch.allclose(two.tensors[name], tensor, atol=1e-3 * float(scale)), name
+        if name.startswith(("generator", "discriminator")):
+            assert torch.allclose(two.tensors[name], tensor, atol=1e-4), name
 
 
-def test_missing_data_says_what_to_do(tmp_path: Path) -> None:
-    status, output = finish(start("training.gan", tmp_path / "run", tmp_path / "none"))
-    assert status == 1
-    assert "landscapes: missing; expected landscape photographs. Run `make data` first." in output
+def test_a_run_begins_with_anothers_networks(data: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert train("training.gan", first, data, SMALL_GAN)[0] == 0
+    flags = [*SMALL_GAN, "--data-set", "nebulae", "--start-from", str(first)]
+    flags += ["--learning-rate", "0", "--learning-rate-end", "0"]
+    assert train("training.gan", second, data, flags)[0] == 0
+    expected, actual = latest(first).tensors, latest(second).tensors
+    assert torch.equal(actual["average.stem.weight"], expected["average.stem.weight"])

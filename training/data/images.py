@@ -1,9 +1,4 @@
-"""Pictures in memory, and random crops of them drawn by one seeded generator.
-
-A few hundred small pictures fit in memory as uint8, so a batch is one gather and one resampling
-instead of a loader with worker processes; the generator's state goes into the checkpoint, which is
-what makes a resumed run see exactly the crops it would have seen.
-"""
+"""Pictures on disk: finding them, reading them, and saying which could not be read."""
 
 from __future__ import annotations
 
@@ -12,17 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
+from tqdm import tqdm
 
 from training.errors import DataError
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+# Of how many unreadable files the names are printed.
+_NAMED_FAULTS = 5
 
 
 def find_pictures(folders: Sequence[Path]) -> list[Path]:
-    """All picture files directly in `folders`, in a stable order.
+    """All picture files in `folders` and below, in a stable order.
 
     Raises:
         DataError: there are none.
@@ -30,8 +27,8 @@ def find_pictures(folders: Sequence[Path]) -> list[Path]:
     found = [
         path
         for folder in folders
-        for path in sorted(folder.glob("*"))
-        if path.suffix.lower() in _SUFFIXES
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in _SUFFIXES and path.is_file()
     ]
     if not found:
         names = ", ".join(str(folder) for folder in folders)
@@ -39,20 +36,43 @@ def find_pictures(folders: Sequence[Path]) -> list[Path]:
     return found
 
 
-def load_picture(path: Path, size: tuple[int, int] | None = None) -> Tensor:
-    """Read one picture as uint8 [3, H, W]; `size` is (width, height) to shrink it to.
+def open_rgb(path: Path) -> Image.Image:
+    """Read one picture as RGB, transparency on black.
 
     Raises:
         DataError: the file is no readable picture.
     """
     try:
         with Image.open(path) as opened:
-            picture = opened.convert("RGB")
-    except OSError as error:
+            if not opened.has_transparency_data:
+                return opened.convert("RGB")
+            seen = opened.convert("RGBA")
+            black = Image.new("RGBA", seen.size, "black")
+            return Image.alpha_composite(black, seen).convert("RGB")
+    # Pillow raises these and more for damaged files, depending on the format and the damage.
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: not a readable picture: {error}") from error
-    if size is not None:
-        picture = picture.resize(size, Image.Resampling.LANCZOS)
-    return pixels_of(picture)
+
+
+def read_all(paths: Sequence[Path]) -> list[tuple[Path, Image.Image]]:
+    """Read every picture that can be read; name the others on the terminal and skip them.
+
+    Raises:
+        DataError: none can be read.
+    """
+    read, faults = [], []
+    for path in paths:
+        try:
+            read.append((path, open_rgb(path)))
+        except DataError as error:
+            faults.append(str(error))
+    for fault in faults[:_NAMED_FAULTS]:
+        tqdm.write(f"skipped {fault}")
+    if len(faults) > _NAMED_FAULTS:
+        tqdm.write(f"skipped {len(faults) - _NAMED_FAULTS} more unreadable pictures")
+    if not read:
+        raise DataError(f"none of {len(paths)} pictures can be read, the first because {faults[0]}")
+    return read
 
 
 def pixels_of(picture: Image.Image) -> Tensor:
@@ -63,44 +83,3 @@ def pixels_of(picture: Image.Image) -> Tensor:
 def to_unit_range(pixels: Tensor) -> Tensor:
     """uint8 pixels in 0..255 to float32 in [-1, 1]."""
     return pixels.float().div_(127.5).sub_(1.0)
-
-
-class CropSampler:
-    """Random square crops with horizontal flips from same-sized pictures.
-
-    Args:
-        pictures: uint8 [N, 3, H, W].
-        output_size: side of the returned crops in pixels.
-        crop_sizes: least and greatest side of the square that is cut out, in source pixels.
-    """
-
-    def __init__(self, pictures: Tensor, output_size: int, crop_sizes: tuple[int, int]) -> None:
-        """Keep the pictures; nothing is copied."""
-        self._pictures = pictures
-        self._output_size = output_size
-        self._crop_sizes = crop_sizes
-
-    def __len__(self) -> int:
-        """Number of source pictures."""
-        return self._pictures.shape[0]
-
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return float32 [count, 3, output_size, output_size] in [-1, 1]."""
-        chosen = torch.randint(len(self), (count,), generator=generator)
-        least, greatest = self._crop_sizes
-        side = least + (greatest - least) * torch.rand(count, generator=generator)
-        flip = torch.randint(2, (count,), generator=generator) * 2 - 1
-        height, width = self._pictures.shape[-2:]
-        # grid_sample's coordinates run over [-1, 1]; a crop is a scale and a shift of that range.
-        scale_x, scale_y = side / width, side / height
-        shift_x = (torch.rand(count, generator=generator) * 2 - 1) * (1 - scale_x)
-        shift_y = (torch.rand(count, generator=generator) * 2 - 1) * (1 - scale_y)
-        theta = torch.zeros(count, 2, 3)
-        theta[:, 0, 0] = scale_x * flip
-        theta[:, 0, 2] = shift_x
-        theta[:, 1, 1] = scale_y
-        theta[:, 1, 2] = shift_y
-        size = [count, 3, self._output_size, self._output_size]
-        grid = F.affine_grid(theta, size, align_corners=False)
-        pixels = to_unit_range(self._pictures[chosen])
-        return F.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)

@@ -27,9 +27,39 @@ class DataLayout:
         return self.root / "photos"
 
     @property
+    def unseen_photos(self) -> Path:
+        """Photographs that nothing is trained on: content for measuring stylizers."""
+        return self.root / "unseen-photos"
+
+    @property
     def paintings(self) -> Path:
-        """One picture per style."""
+        """One picture per named style."""
         return self.root / "paintings"
+
+    @property
+    def nebulae(self) -> Path:
+        """Photographs of nebulae, galaxies and star clusters."""
+        return self.root / "nebulae"
+
+    @property
+    def fashion(self) -> Path:
+        """Fashion-MNIST, in the layout that torchvision reads."""
+        return self.root / "FashionMNIST" / "raw"
+
+    @property
+    def style_pool(self) -> Path:
+        """Further paintings and textures, which the style encoder learns from."""
+        return self.root / "style-pool"
+
+    @property
+    def unseen_paintings(self) -> Path:
+        """Paintings that nothing is trained on: how well does the style encoder generalise?"""
+        return self.root / "unseen-paintings"
+
+    @property
+    def lite0(self) -> Path:
+        """EfficientNet-Lite0's weights."""
+        return self.root / "lite0.safetensors"
 
     @property
     def vgg16(self) -> Path:

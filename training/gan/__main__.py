@@ -1,4 +1,4 @@
-"""Train the landscape GAN: `python -m training.gan`."""
+"""Train a GAN: `python -m training.gan`, or under `torchrun` on several devices."""
 
 from __future__ import annotations
 
@@ -6,30 +6,68 @@ from pathlib import Path
 
 import torch
 
-from training.data.images import CropSampler, find_pictures, load_picture
-from training.data.layout import DataLayout, require
+from training.checkpoint import load_newest
+from training.data.layout import DataLayout
+from training.data.sets import load_set
 from training.errors import SettingsError
-from training.gan.config import GanConfig
-from training.gan.networks import IMAGE_SIZE
+from training.gan.config import RECIPES, GanConfig
+from training.gan.networks.build import build_discriminator, build_generator
+from training.gan.quality import Quality
 from training.gan.trainer import GanTrainer
+from training.metrics.features import choose_features
 from training.options import training_command
+from training.runtime import Runtime
 
 
-def build(config: GanConfig, layout: DataLayout) -> GanTrainer:
-    """Load the photographs and build the trainer."""
-    if not 1 <= config.crop_least <= config.crop_greatest <= config.source_width // 2:
+def build(config: GanConfig, layout: DataLayout, runtime: Runtime) -> GanTrainer:
+    """Load the data and build networks, measures and trainer.
+
+    Raises:
+        TrainingError: a setting or the data is not what was expected.
+    """
+    data = load_set(config.data_set, config.resolution, layout, config.download)
+    if config.conditional and not data.classes:
         raise SettingsError(
-            f"crop_least, crop_greatest: expected 1 <= least <= greatest <= half of source_width "
-            f"({config.source_width // 2}), got {config.crop_least} and {config.crop_greatest}"
+            f"conditional: {config.data_set} has no classes; put the pictures into one sub-folder "
+            f"per class, or leave the setting out"
         )
-    folder = require(layout.landscapes, "landscape photographs")
-    size = (config.source_width, config.source_width // 2)
-    pictures = torch.stack([load_picture(path, size) for path in find_pictures([folder])])
-    crops = CropSampler(pictures, IMAGE_SIZE, (config.crop_least, config.crop_greatest))
-    return GanTrainer(config, crops)
+    classes = len(data.classes) if config.conditional else 0
+    torch.manual_seed(config.seed)
+    generator = build_generator(
+        config.network,
+        config.resolution,
+        data.channels,
+        config.latent_size,
+        config.generator_width,
+        classes,
+    )
+    discriminator = build_discriminator(
+        config.discriminator,
+        config.resolution,
+        data.channels,
+        config.discriminator_width,
+        classes,
+        layout,
+        config.spectral_norm,
+    )
+    extractor = choose_features(
+        config.metric_features, config.data_set, config.metric_samples, layout
+    )
+    quality = Quality(
+        data,
+        config.latent_size,
+        config.conditional,
+        extractor,
+        config.metric_samples,
+        runtime.device,
+    )
+    trainer = GanTrainer(config, data, generator, discriminator, quality, runtime)
+    if config.start_from:
+        trainer.begin_with(load_newest(Path(config.start_from)))
+    return trainer
 
 
-main = training_command(__doc__, GanConfig, build, Path("runs/gan"))
+main = training_command(__doc__, GanConfig, build, Path("runs/gan"), RECIPES)
 
 if __name__ == "__main__":
     main()

@@ -2,10 +2,13 @@
 
 Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", arXiv 2006.10738:
 colour, translation and cutout, the policy they recommend for small sets. Without it the
-discriminator learns a few hundred photographs by heart.
+discriminator learns a few hundred photographs by heart. How often it is applied may follow the
+discriminator's overfitting (Karras et al., arXiv 2006.06676).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -15,44 +18,84 @@ _SHIFT_FRACTION = 1 / 8
 _CUTOUT_FRACTION = 1 / 2
 
 
-def augment(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Colour, translation, cutout of [B, 3, H, W], each picture by its own random amounts."""
-    image = _colour(image, generator)
-    image = _translate(image, generator)
-    return image * _cutout_mask(image, generator)
+@dataclass(frozen=True)
+class Amounts:
+    """Random amounts, one row per picture; drawn apart so that processes can share them out.
+
+    Attributes:
+        applied: bool [B]; the others stay as they are.
+        brightness: added, [B, 1, 1, 1]; `saturation` and `contrast` are factors.
+        shift: rows and columns as fractions of the side, [B, 2].
+        centre: of the hole, as fractions of the side, [B, 2].
+    """
+
+    applied: Tensor
+    brightness: Tensor
+    saturation: Tensor
+    contrast: Tensor
+    shift: Tensor
+    centre: Tensor
+
+    def rows(self, chosen: slice) -> Amounts:
+        """The amounts of some of the pictures."""
+        return Amounts(*(value[chosen] for value in vars(self).values()))
+
+    def to(self, device: torch.device) -> Amounts:
+        """The same on another device."""
+        return Amounts(*(value.to(device) for value in vars(self).values()))
 
 
-def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    return (low + (high - low) * torch.rand(count, generator=generator)).view(-1, 1, 1, 1)
+def draw_amounts(count: int, probability: float, generator: torch.Generator) -> Amounts:
+    """Amounts for `count` pictures, each augmented with `probability`."""
+
+    def factor(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(count, 1, 1, 1, generator=generator)
+
+    return Amounts(
+        applied=torch.rand(count, generator=generator) < probability,
+        brightness=factor(-0.5, 0.5),
+        saturation=factor(0.0, 2.0),
+        contrast=factor(0.5, 1.5),
+        shift=(2 * torch.rand(count, 2, generator=generator) - 1) * _SHIFT_FRACTION,
+        centre=torch.rand(count, 2, generator=generator),
+    )
 
 
-def _colour(image: Tensor, generator: torch.Generator) -> Tensor:
-    count = image.shape[0]
-    image = image + _uniform(count, -0.5, 0.5, generator)
-    grey = image.mean(dim=1, keepdim=True)
-    image = torch.lerp(grey, image, _uniform(count, 0.0, 2.0, generator))
+def augment(image: Tensor, amounts: Amounts) -> Tensor:
+    """Colour, translation and cutout of [B, C, H, W] by each picture's own amounts."""
+    changed = _colour(image, amounts)
+    changed = _translate(changed, amounts.shift)
+    changed = changed * _cutout_mask(changed, amounts.centre)
+    return torch.where(amounts.applied[:, None, None, None], changed, image)
+
+
+def _colour(image: Tensor, amounts: Amounts) -> Tensor:
+    image = image + amounts.brightness
+    if image.shape[1] > 1:
+        grey = image.mean(dim=1, keepdim=True)
+        image = torch.lerp(grey, image, amounts.saturation)
     mean = image.mean(dim=(1, 2, 3), keepdim=True)
-    return torch.lerp(mean, image, _uniform(count, 0.5, 1.5, generator))
+    return torch.lerp(mean, image, amounts.contrast)
 
 
-def _translate(image: Tensor, generator: torch.Generator) -> Tensor:
-    count, _, height, width = image.shape
+def _translate(image: Tensor, shift: Tensor) -> Tensor:
+    count, channels, height, width = image.shape
     reach = int(height * _SHIFT_FRACTION + 0.5)
-    shift_y, shift_x = torch.randint(-reach, reach + 1, (2, count, 1), generator=generator)
+    rows_moved, columns_moved = (shift * height).round().long().unbind(1)
     padded = F.pad(image, (reach, reach, reach, reach))
-    rows = (torch.arange(height) + reach + shift_y)[:, None, :, None]
-    columns = (torch.arange(width) + reach + shift_x)[:, None, None, :]
-    batch = torch.arange(count).view(-1, 1, 1, 1)
-    channels = torch.arange(image.shape[1]).view(1, -1, 1, 1)
-    return padded[batch, channels, rows, columns]
+    device = image.device
+    rows = torch.arange(height, device=device) + reach + rows_moved[:, None]
+    columns = torch.arange(width, device=device) + reach + columns_moved[:, None]
+    batch = torch.arange(count, device=device).view(-1, 1, 1, 1)
+    channel = torch.arange(channels, device=device).view(1, -1, 1, 1)
+    return padded[batch, channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
-def _cutout_mask(image: Tensor, generator: torch.Generator) -> Tensor:
-    count, _, height, width = image.shape
-    reach_y, reach_x = int(height * _CUTOUT_FRACTION / 2), int(width * _CUTOUT_FRACTION / 2)
-    centre_y = torch.randint(height + 1, (count, 1), generator=generator)
-    centre_x = torch.randint(width + 1, (count, 1), generator=generator)
-    inside_y = (torch.arange(height) - centre_y).abs() < reach_y
-    inside_x = (torch.arange(width) - centre_x).abs() < reach_x
-    inside = inside_y[:, None, :, None] & inside_x[:, None, None, :]
-    return (~inside).to(image.dtype)
+def _cutout_mask(image: Tensor, centre: Tensor) -> Tensor:
+    height, width = image.shape[2:]
+    reach_y, reach_x = height * _CUTOUT_FRACTION / 2, width * _CUTOUT_FRACTION / 2
+    rows = torch.arange(height, device=image.device)
+    columns = torch.arange(width, device=image.device)
+    inside_y = (rows - centre[:, :1] * height).abs() < reach_y
+    inside_x = (columns - centre[:, 1:] * width).abs() < reach_x
+    return (~(inside_y[:, None, :, None] & inside_x[:, None, None, :])).to(image.dtype)

@@ -2,60 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageOps
+from torch import Tensor
 
-from training.data.images import CropSampler, find_pictures, pixels_of, to_unit_range
+from training.checkpoint import load_newest
+from training.data.images import find_pictures, to_unit_range
 from training.data.layout import DataLayout, require
 from training.data.paintings import PAINTINGS
+from training.errors import SettingsError
 from training.options import training_command
+from training.pretrained.lite0 import load_lite0
+from training.pretrained.vgg import load_perceptual
+from training.runtime import Runtime
 from training.style.config import StyleConfig
-from training.style.perceptual import load_perceptual
+from training.style.content import CONTENT_SIZE, content_crops
+from training.style.encoder import ENCODER_TAPS
+from training.style.pictures import load_style
+from training.style.pool import StylePool, measure, variations
 from training.style.trainer import StyleTrainer
 
-# Content pictures are fitted to this size (width, height); its height is that of a painted picture.
-_CONTENT_SIZE = (512, 256)
-_SAMPLES = 3
+_SAMPLES = 2
 
 
-def build(config: StyleConfig, layout: DataLayout) -> StyleTrainer:
-    """Load content, paintings and the perceptual network, and build the trainer."""
-    folders = [
-        require(layout.landscapes, "landscape photographs"),
-        require(layout.photos, "photographs"),
+def build(config: StyleConfig, layout: DataLayout, runtime: Runtime) -> StyleTrainer:
+    """Load content, paintings and the pretrained networks, and build the trainer."""
+    if not 0 <= config.encoded < config.batch:
+        raise SettingsError(
+            f"encoded: expected 0 to batch - 1 ({config.batch - 1}), got {config.encoded}"
+        )
+    content, pictures = content_crops(layout, config.crop)
+    chosen = pictures[:: len(pictures) // _SAMPLES][:_SAMPLES, :, :, : CONTENT_SIZE[1]]
+    perceptual = load_perceptual(config.perceptual, layout, config.objective.layers)
+    paths = [
+        require(layout.paintings / f"{painting.name}.png", "a painting") for painting in PAINTINGS
     ]
-    pictures = torch.stack([_fit(path) for path in find_pictures(folders)])
-    content = CropSampler(pictures, config.crop, (config.crop, config.crop * 3 // 2))
-    side = _CONTENT_SIZE[1]
-    chosen = pictures[:: len(pictures) // _SAMPLES][:_SAMPLES, :, :, :side]
-    layers = [config.content_layer, *config.style_layers.split(",")]
-    return StyleTrainer(
+    named = [load_style(path, config.style_side, config.crop) for path in paths]
+    more = find_pictures([require(layout.style_pool, "pictures for the style encoder")])
+    pool = [*named, *(load_style(path, config.style_side, config.crop) for path in more)]
+
+    def measured(styles: Sequence[Tensor]) -> StylePool:
+        layers = list(config.objective.layer_weights)
+        return measure(styles, perceptual, layers, load_lite0(layout, ENCODER_TAPS))
+
+    random = torch.Generator().manual_seed(config.seed)
+    varied = [item for style in pool for item in variations(style, config.variations, random)]
+    trainer = StyleTrainer(
         config,
-        styles=[painting.name for painting in PAINTINGS],
-        paintings=[
-            _load_painting(layout.paintings / f"{painting.name}.png", config.style_side)
-            for painting in PAINTINGS
-        ],
+        names=[painting.name for painting in PAINTINGS],
+        named=measured(named),
+        pool=measured(varied),
         content=content,
-        perceptual=load_perceptual(config.perceptual, layout, layers),
+        perceptual=perceptual,
         samples=to_unit_range(chosen),
     )
-
-
-def _fit(path: Path) -> torch.Tensor:
-    with Image.open(path) as opened:
-        return pixels_of(ImageOps.fit(opened.convert("RGB"), _CONTENT_SIZE))
-
-
-def _load_painting(path: Path, side: int) -> torch.Tensor:
-    require(path, "a painting")
-    with Image.open(path) as opened:
-        picture = opened.convert("RGB")
-    factor = side / min(picture.size)
-    picture = picture.resize((round(picture.width * factor), round(picture.height * factor)))
-    return to_unit_range(pixels_of(picture))[None]
+    if config.start_from:
+        trainer.begin_with(load_newest(Path(config.start_from)))
+    return trainer
 
 
 main = training_command(__doc__, StyleConfig, build, Path("runs/style"))

@@ -1,4 +1,4 @@
-"""One training step of the stylizer, and its state."""
+"""One training step of the stylizer and the style encoder, and their state."""
 
 from __future__ import annotations
 
@@ -17,84 +17,76 @@ from training.checkpoint import (
     prefixed,
     restore_module,
     restore_optimiser,
+    without_prefix,
 )
-from training.data.images import CropSampler
+from training.data.crops import CropSampler
+from training.pretrained.vgg import PerceptualNetwork
 from training.schedules import cosine
 from training.style.config import StyleConfig
-from training.style.losses import content_loss, gram, style_loss, total_variation
+from training.style.content import draw_content
+from training.style.encoder import StyleHead
 from training.style.networks import Stylizer
-from training.style.perceptual import PerceptualNetwork
+from training.style.pool import StylePool, palette
 
-# The generator's pictures are enlarged this much before they are painted, so half of the content
-# is made equally soft: a stylizer that saw only sharp photographs paints mush on soft ones.
-_SOFTENING = 4
 _BETAS = (0.9, 0.99)
-
-
-def _palette(image: Tensor) -> Tensor:
-    """Mean and standard deviation per colour channel: [B, 2, 3, 1, 1] of [B, 3, H, W]."""
-    deviation, mean = torch.std_mean(image, dim=(2, 3), keepdim=True)
-    return torch.stack([mean, deviation], dim=1)
+# Encoded styles in the sample grid, beside the named ones.
+_ENCODED_SAMPLES = 3
 
 
 class StyleTrainer:
-    """Trains one stylizer and one style code per painting.
+    """Trains one stylizer, one style code per named style, and the head of the style encoder.
 
     Args:
         config: the run's settings.
-        styles: the paintings' names.
-        paintings: float [1, 3, H, W] in [-1, 1], one per name.
+        names: of the styles.
+        named: the styles' paintings, measured, one row per name.
+        pool: the style pool.
         content: where content crops come from.
-        perceptual: has at least the config's content and style layers.
+        perceptual: has at least the objective's layers.
         samples: content [N, 3, H, W] for the sample grid.
     """
 
     def __init__(
         self,
         config: StyleConfig,
-        styles: Sequence[str],
-        paintings: Sequence[Tensor],
+        names: Sequence[str],
+        named: StylePool,
+        pool: StylePool,
         content: CropSampler,
         perceptual: PerceptualNetwork,
         samples: Tensor,
     ) -> None:
-        """Build the network and measure the paintings."""
+        """Build the networks."""
         torch.manual_seed(config.seed)
         self._config = config
-        self._styles = tuple(styles)
+        self._objective = config.objective
+        self._names = tuple(names)
+        self._named = named
+        self._pool = pool
         self._content = content
         self._perceptual = perceptual
         self._samples = samples
         self._random = torch.Generator().manual_seed(config.seed)
-        self._style_layers = config.style_layers.split(",")
-        self.stylizer = Stylizer().to(memory_format=torch.channels_last)
-        self.codes = torch.nn.Parameter(self.stylizer.initial_codes(len(self._styles)))
-        # Named styles add none of the input picture; only the identity code does.
-        trained = torch.ones(self.stylizer.code_size)
-        trained[-1] = 0.0
-        self.codes.register_hook(lambda gradient: gradient * trained)
+        self.stylizer = Stylizer(config.shape).to(memory_format=torch.channels_last)
+        self.codes = torch.nn.Parameter(self.stylizer.initial_codes(len(self._names)))
+        trained_part = self.stylizer.trained_part()
+        self.head = StyleHead(trained_part)
+        self.head.standardise(pool.statistics)
+        with torch.no_grad():
+            self.head.to_code.bias.copy_(self.codes[0])
+        self.codes.register_hook(lambda gradient: gradient * trained_part)
         groups = [
             {"params": list(self.stylizer.parameters())},
             {"params": [self.codes]},
+            {"params": list(self.head.parameters())},
         ]
         self._optimiser = torch.optim.Adam(groups, lr=0.0, betas=_BETAS, fused=True)
-        self._targets = self._measure(paintings)
-        self._palettes = torch.cat([_palette(painting) for painting in paintings])
         self._steps = 0
-
-    @torch.no_grad()
-    def _measure(self, paintings: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Gram targets [styles, C, C] by layer."""
-        measured = [self._perceptual(painting) for painting in paintings]
-        return {
-            name: torch.cat([gram(features[name]) for features in measured])
-            for name in self._style_layers
-        }
 
     @property
     def config(self) -> Mapping[str, Any]:
         """The run's settings and the styles it trains."""
-        return {**asdict(self._config), "styles": list(self._styles)}
+        return {**asdict(self._config), "styles": list(self._names)}
 
     @property
     def steps_done(self) -> int:
@@ -111,80 +103,86 @@ class StyleTrainer:
         """The batch size."""
         return self._config.batch
 
+    def begin_with(self, saved: Checkpoint) -> None:
+        """Take over network, encoder and the codes of known names from another run.
+
+        Styles that run does not know begin at the mean of its codes.
+
+        Raises:
+            CheckpointError: it is of another network.
+        """
+        restore_module("stylizer", self.stylizer, saved.tensors)
+        codes, names = saved.tensors["codes"], list(saved.state["config"]["styles"])
+        with torch.no_grad():
+            for index, name in enumerate(self._names):
+                known = codes[names.index(name)] if name in names else codes.mean(dim=0)
+                self.codes[index] = known
+            self.head.to_code.bias.copy_(codes.mean(dim=0))
+        if without_prefix("head", saved.tensors):
+            restore_module("head", self.head, saved.tensors)
+
     def step(self) -> dict[str, float]:
-        """Paint one batch of content crops and improve network and codes."""
+        """Paint one batch of content crops and improve network, codes and encoder."""
         self._schedule()
-        image = self._draw()
-        first = self._steps * self._config.batch
-        chosen = torch.arange(first, first + self._config.batch) % len(self._styles)
-        painted = self.stylizer(image, self.codes[chosen])
+        image = draw_content(self._content, self._config.batch, self._random)
+        named = self._config.batch - self._config.encoded
+        first = self._steps * named
+        chosen = torch.arange(first, first + named) % len(self._names)
+        drawn = torch.randint(len(self._pool), (self._config.encoded,), generator=self._random)
+        encoded = self._pool.rows(drawn)
+        codes = torch.cat([self.codes[chosen], self.head(encoded.statistics)])
+        styles = self._named.rows(chosen).joined(encoded)
+        painted = self.stylizer(image, codes)
         if self._steps < self._config.warmup_steps:
-            losses = {"palette": F.mse_loss(painted, self._recoloured(image, chosen))}
+            loss = F.mse_loss(painted, _recoloured(image, styles.palettes))
+            values = {"palette": loss}
         else:
-            losses = self._perceptual_losses(image, painted, chosen)
-        self._improve(losses)
+            content = self._objective.content_features(self._perceptual, image)
+            values = self._objective.judge(self._perceptual, painted, content, styles.grams)
+            loss = self._objective.total(values)
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimiser.step()
         self._steps += 1
-        return {name: loss.item() for name, loss in losses.items()}
+        return {name: value.item() for name, value in values.items()}
 
     def _schedule(self) -> None:
         start, end = self._config.learning_rate, self._config.learning_rate_end
         rate = cosine(start, end, self._steps / self._config.steps)
-        network, codes = self._optimiser.param_groups
+        network, codes, head = self._optimiser.param_groups
         network["lr"] = rate
         codes["lr"] = rate * self._config.code_rate
+        head["lr"] = rate * self._config.encoder_rate
 
-    def _draw(self) -> Tensor:
-        image = self._content.draw(self._config.batch, self._random)
-        soft = F.avg_pool2d(image, _SOFTENING)
-        soft = F.interpolate(soft, scale_factor=_SOFTENING, mode="bilinear", align_corners=False)
-        is_soft = torch.rand(len(image), 1, 1, 1, generator=self._random) < 0.5
-        image = torch.where(is_soft, soft, image)
-        return image.contiguous(memory_format=torch.channels_last)
+    def grams_of(self, style: int, count: int) -> dict[str, Tensor]:
+        """The Gram matrices of one named style, repeated for `count` pictures."""
+        chosen = torch.full((count,), style)
+        return dict(self._named.rows(chosen).grams)
 
-    def _recoloured(self, image: Tensor, chosen: Tensor) -> Tensor:
-        """The pictures with each colour channel's mean and deviation taken from the paintings."""
-        mean, deviation = _palette(image).unbind(1)
-        new_mean, new_deviation = self._palettes[chosen].unbind(1)
-        return ((image - mean) / (deviation + 0.05) * new_deviation + new_mean).clamp(-1.0, 1.0)
+    def alarms(self) -> Sequence[str]:
+        """None: a stylizer has no opponent to collapse with."""
+        return ()
 
-    def _perceptual_losses(
-        self, image: Tensor, painted: Tensor, chosen: Tensor
-    ) -> dict[str, Tensor]:
-        features = self._perceptual(painted)
-        with torch.no_grad():
-            target = self._perceptual(image)[self._config.content_layer]
-        targets = {name: grams[chosen] for name, grams in self._targets.items()}
-        return {
-            "content": content_loss(features[self._config.content_layer], target),
-            "style": style_loss(features, targets),
-            "smoothness": total_variation(painted),
-        }
-
-    def _improve(self, losses: Mapping[str, Tensor]) -> None:
-        weights = {
-            "style": self._config.style_weight,
-            "smoothness": self._config.smoothness_weight,
-        }
-        loss = sum(
-            (weights.get(name, 1.0) * value for name, value in losses.items()), torch.zeros(())
-        )
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self._optimiser.step()
+    def evaluate(self) -> Mapping[str, float]:
+        """None; `make style-quality` measures a finished stylizer."""
+        return {}
 
     def sample_grid(self) -> Tensor:
-        """Each sample content picture, followed by its painting in every style."""
+        """Each sample picture, in every named style, and in styles that the encoder read."""
+        codes = torch.cat([self.codes, self.head(self._pool.statistics[:_ENCODED_SAMPLES])])
         rows = []
         for image in self._samples.split(1):
-            copies = image.expand(len(self._styles), -1, -1, -1)
-            rows += [image, self.stylizer(copies, self.codes)]
-        columns = len(self._styles) + 1
+            painted = [self.stylizer(image, code[None]) for code in codes]
+            rows += [image, *painted]
         pictures = torch.cat(rows)
-        return make_grid(pictures, nrow=columns, padding=2, normalize=True, value_range=(-1, 1))
+        return make_grid(
+            pictures, nrow=len(codes) + 1, padding=2, normalize=True, value_range=(-1, 1)
+        )
 
     def to_checkpoint(self) -> Checkpoint:
-        """Network, codes, optimiser and random state."""
+        """Network, codes, encoder head, optimiser and random state."""
         tensors = prefixed("stylizer", self.stylizer.state_dict())
+        tensors |= prefixed("head", self.head.state_dict())
         tensors |= optimiser_tensors("optimiser", self._optimiser)
         tensors |= {"codes": self.codes.detach(), "random": self._random.get_state()}
         return Checkpoint(self._steps, {"config": dict(self.config)}, tensors)
@@ -192,8 +190,16 @@ class StyleTrainer:
     def restore(self, saved: Checkpoint) -> None:
         """Continue exactly where `saved` was made."""
         restore_module("stylizer", self.stylizer, saved.tensors)
+        restore_module("head", self.head, saved.tensors)
         restore_optimiser("optimiser", self._optimiser, saved.tensors)
         with torch.no_grad():
             self.codes.copy_(saved.tensors["codes"])
         self._random.set_state(saved.tensors["random"])
         self._steps = saved.step
+
+
+def _recoloured(image: Tensor, palettes: Tensor) -> Tensor:
+    """The pictures with each colour channel's mean and deviation taken from the paintings."""
+    mean, deviation = palette(image).unbind(1)
+    new_mean, new_deviation = palettes.unbind(1)
+    return ((image - mean) / (deviation + 0.05) * new_deviation + new_mean).clamp(-1.0, 1.0)

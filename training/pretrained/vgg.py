@@ -70,8 +70,13 @@ class PerceptualNetwork(nn.Module):
         self.register_buffer("scale", scale.view(1, 3, 1, 1))
         self.register_buffer("shift", shift.view(1, 3, 1, 1))
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Picture [B, 3, H, W] in [-1, 1] to activations by layer name."""
+    def forward(self, image: Tensor, only: str | None = None) -> dict[str, Tensor]:
+        """Picture [B, 3, H, W] in [-1, 1] to activations by layer name.
+
+        Args:
+            image: the pictures.
+            only: the one activation that is needed; nothing deeper is computed.
+        """
         features = image * self.scale + self.shift
         activations = {}
         for name in self._names:
@@ -81,6 +86,8 @@ class PerceptualNetwork(nn.Module):
             features = F.relu(F.conv2d(features, weight, bias, padding=1))
             if name in self._wanted:
                 activations[f"relu{name}"] = features
+            if f"relu{name}" == only:
+                break
         return activations
 
 

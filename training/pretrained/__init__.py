@@ -1,0 +1,1 @@
+"""Frozen networks that others trained: the VGG trunks and EfficientNet-Lite0."""
