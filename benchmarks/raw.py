@@ -28,7 +28,7 @@ class Chain:
             ort.InferenceSession(
                 str(REPOSITORY / name / "1/model.onnx"), options, providers=["CPUExecutionProvider"]
             )
-            for name in ("generator", "stylizer")
+            for name in ("landscapes_generator", "stylizer")
         )
         table = json.loads((REPOSITORY / "stylizer/styles.json").read_text())
         self._code = next(item["code"] for item in table["styles"] if item["name"] == STYLE)

@@ -27,7 +27,8 @@ class Settings(BaseSettings):
         default=Path("model_repository"), description="Folder of models in Triton's layout."
     )
     model: str = Field(
-        default="painting", description="The ensemble that turns latents and styles into pictures."
+        default="landscapes",
+        description="The ensemble that turns latents and styles into pictures.",
     )
     engine: Literal["onnxruntime", "triton"] = Field(
         default="onnxruntime",

@@ -40,12 +40,15 @@ class AsyncClient:
         count: int = 1,
         style_strength: float = 1.0,
         picture_format: PictureFormat = PictureFormat.PNG,
+        preserve_colour: bool = False,
     ) -> list[Picture]:
         """Generate pictures and paint them; arguments and errors as in `Client.generate`.
 
         Cancelling the awaiting task cancels the call on the server.
         """
-        request = generate_request(seed, style, count, style_strength, picture_format)
+        request = generate_request(
+            seed, style, count, style_strength, picture_format, preserve_colour
+        )
         try:
             response = await self._service.Generate(request, timeout=self._timeout)
         except grpc.RpcError as error:

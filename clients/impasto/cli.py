@@ -30,6 +30,7 @@ def main() -> None:
 @click.option("--style", default="", help="Style to paint in; absent: not painted.")
 @click.option("--count", type=click.IntRange(0, 2**32 - 1), default=1, help="Number of pictures.")
 @click.option("--strength", type=float, default=1.0, help="Style strength from 0 to 1.")
+@click.option("--preserve-colour", is_flag=True, help="Keep the picture's own colours.")
 @click.option(
     "--format",
     "picture_format",
@@ -60,6 +61,7 @@ def generate(
     style: str,
     count: int,
     strength: float,
+    preserve_colour: bool,
     picture_format: str,
     output: str,
     target: str,
@@ -78,7 +80,7 @@ def generate(
     _check_output(path, is_folder, count, wanted)
     try:
         with Client(target, timeout) as client:
-            pictures = client.generate(seed, style, count, strength, wanted)
+            pictures = client.generate(seed, style, count, strength, wanted, preserve_colour)
         lines = _write(pictures, path, is_folder)
     except (ImpastoError, OSError) as error:
         raise click.ClickException(str(error)) from error

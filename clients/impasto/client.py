@@ -40,6 +40,7 @@ class Client:
         count: int = 1,
         style_strength: float = 1.0,
         picture_format: PictureFormat = PictureFormat.PNG,
+        preserve_colour: bool = False,
     ) -> list[Picture]:
         """Generate pictures and paint them.
 
@@ -50,12 +51,15 @@ class Client:
             count: number of pictures.
             style_strength: 0 (not painted) to 1.
             picture_format: of `Picture.data`.
+            preserve_colour: whether the painting changes the luminance alone.
 
         Raises:
             ImpastoError: the server refused or failed the call, or cannot be reached.
             ValueError: a number does not fit the wire at all.
         """
-        request = generate_request(seed, style, count, style_strength, picture_format)
+        request = generate_request(
+            seed, style, count, style_strength, picture_format, preserve_colour
+        )
         try:
             response = self._service.Generate(request, timeout=self._timeout)
         except grpc.RpcError as error:

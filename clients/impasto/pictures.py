@@ -31,6 +31,7 @@ class Picture:
         height: pixels.
         style: the style's name; empty where it is not painted.
         style_strength: 0 to 1.
+        preserve_colour: whether the painting changed the luminance alone.
         model: what made it.
         model_version: of that model.
     """
@@ -42,6 +43,7 @@ class Picture:
     height: int
     style: str
     style_strength: float
+    preserve_colour: bool
     model: str
     model_version: str
 

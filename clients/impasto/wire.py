@@ -23,6 +23,7 @@ def generate_request(
     count: int,
     style_strength: float,
     picture_format: PictureFormat,
+    preserve_colour: bool,
 ) -> pb.GenerateRequest:
     """The wire message; bounds are the server's to check.
 
@@ -35,6 +36,7 @@ def generate_request(
         style=style,
         style_strength=style_strength,
         format=_TO_WIRE[picture_format],
+        preserve_colour=preserve_colour,
     )
 
 
@@ -49,6 +51,7 @@ def pictures_of(response: pb.GenerateResponse) -> list[Picture]:
             height=picture.height,
             style=response.style,
             style_strength=response.style_strength,
+            preserve_colour=response.preserve_colour,
             model=response.model,
             model_version=response.model_version,
         )

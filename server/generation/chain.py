@@ -91,7 +91,7 @@ class Chain:
         Raises:
             StartupError: the picture is not of the declared size.
         """
-        pixels = (await self.run([0], None, 0.0, NEVER)).pixels
+        pixels = (await self.run([0], self.styles.code(None), NEVER)).pixels
         config = await self._engine.config(self.model)
         declared = next(list(item.dims) for item in config.output if item.name == PIXELS)
         if list(pixels.shape[1:]) != declared:
@@ -100,10 +100,8 @@ class Chain:
                 f"models make {list(pixels.shape[1:])}; mend its config.pbtxt"
             )
 
-    async def run(
-        self, seeds: Sequence[int], style: str | None, strength: float, deadline: Deadline
-    ) -> ChainResult:
-        """Make one picture per seed.
+    async def run(self, seeds: Sequence[int], code: np.ndarray, deadline: Deadline) -> ChainResult:
+        """Make one picture per seed, all painted by the style code float32 [code_size].
 
         Requests above the ensemble's max_batch_size are cut into several.
 
@@ -111,7 +109,6 @@ class Chain:
             ImpastoError: whatever the engine raises; the other parts are cancelled then.
         """
         size = self._max_batch_size
-        code = self.styles.code(style, strength)
         if len(seeds) <= size:
             result = await self._run_part(seeds, code, deadline)
             return ChainResult(result.outputs[PIXELS], result.version, list(result.stages))

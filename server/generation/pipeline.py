@@ -65,7 +65,8 @@ class Pipeline:
         """
         with self._admission.admit(request.count):
             deadline.check("the chain")
-            made = await self.chain.run(request.seeds, request.style, request.strength, deadline)
+            code = self.chain.styles.code(request.style, request.strength, request.preserve_colour)
+            made = await self.chain.run(request.seeds, code, deadline)
             for stage in made.stages:
                 self._metrics.observe_stage(stage)
             deadline.check("encoding")

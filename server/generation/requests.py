@@ -29,6 +29,7 @@ class GenerationRequest:
         count: number of pictures.
         style: a known style, or None for unpainted pictures.
         strength: 0 (not painted) to 1.
+        preserve_colour: whether the painting changes the luminance alone.
         format: of the returned bytes.
     """
 
@@ -36,6 +37,7 @@ class GenerationRequest:
     count: int
     style: str | None
     strength: float
+    preserve_colour: bool
     format: OutputFormat
 
     @property
@@ -50,6 +52,7 @@ def validate(
     count: int | None,
     style: str,
     strength: float | None,
+    preserve_colour: bool,
     output_format: OutputFormat,
     max_count: int,
     styles: Collection[str],
@@ -71,4 +74,4 @@ def validate(
         raise InvalidArgument("style", f"one of {', '.join(styles)}, or none", repr(style))
     if not math.isfinite(strength) or not 0.0 <= strength <= 1.0:
         raise InvalidArgument("style_strength", "a number from 0 to 1", strength)
-    return GenerationRequest(seed, count, style or None, strength, output_format)
+    return GenerationRequest(seed, count, style or None, strength, preserve_colour, output_format)

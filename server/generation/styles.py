@@ -23,11 +23,18 @@ class NamedStyle(BaseModel):
 
 
 class StyleFile(BaseModel):
-    """The table file's contents: the identity code returns the picture unpainted."""
+    """The table file's contents.
+
+    Attributes:
+        identity: the code that returns the picture unpainted.
+        colour: which number of a code says how much of the picture's own colours is kept.
+        styles: the named styles.
+    """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     identity: list[float]
+    colour: int
     styles: list[NamedStyle]
 
 
@@ -59,6 +66,11 @@ class StyleTable:
                 raise ModelLoadError(
                     path, f"{name}: expected a code of {code_size} numbers, got {len(code)}"
                 )
+        if not 0 <= file.colour < code_size:
+            raise ModelLoadError(
+                path, f"colour: expected a place from 0 to {code_size - 1}, got {file.colour}"
+            )
+        self._colour = file.colour
         self._identity = np.array(file.identity, np.float32)
         self._codes = {style.name: np.array(style.code, np.float32) for style in file.styles}
 
@@ -67,9 +79,20 @@ class StyleTable:
         """The styles' names, in the file's order."""
         return self._codes.keys()
 
-    def code(self, style: str | None, strength: float) -> np.ndarray:
-        """The style code float32 [code_size] of a known style at a strength from 0 to 1."""
+    def code(
+        self, style: str | None, strength: float = 1.0, preserve_colour: bool = False
+    ) -> np.ndarray:
+        """The style code float32 [code_size] of a known style; None leaves pictures unpainted.
+
+        Args:
+            style: its name.
+            strength: 0 (not painted) to 1.
+            preserve_colour: whether the painting changes the luminance alone.
+        """
         if style is None:
             return self._identity
         weight = np.float32(strength)
-        return (np.float32(1) - weight) * self._identity + weight * self._codes[style]
+        code: np.ndarray = (np.float32(1) - weight) * self._identity + weight * self._codes[style]
+        if preserve_colour:
+            code[self._colour] = 1.0
+        return code

@@ -65,6 +65,7 @@ class ImageService(pb_grpc.ImageServiceServicer):
             count=request.count if request.HasField("count") else None,
             style=request.style,
             strength=strength,
+            preserve_colour=request.preserve_colour,
             output_format=_FORMATS[request.format],
             max_count=self._max_count,
             styles=self._pipeline.chain.styles.names,
@@ -86,4 +87,5 @@ class ImageService(pb_grpc.ImageServiceServicer):
             model_version=made.version,
             style=request.style or "",
             style_strength=request.strength,
+            preserve_colour=request.preserve_colour,
         )

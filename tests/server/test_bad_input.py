@@ -7,7 +7,11 @@ from impasto.v1 import image_service_pb2 as pb
 from impasto.v1 import image_service_pb2_grpc as pb_grpc
 from running_server import RunningServer
 
-KNOWN = "great_wave, cafe_terrace, village_street, composition_viii"
+KNOWN = (
+    "great_wave, cafe_terrace, village_street, composition_viii, ryogoku_bridge, poppies, ejiri, "
+    "benzaiten_shrine, moulin_de_la_galette, summertime, road_to_tarascon, night_cafe, "
+    "church_at_auvers, spring"
+)
 CASES = {
     "unknown style": (
         pb.GenerateRequest(style="mona_lisa"),

@@ -46,13 +46,16 @@ def shorten_code(repository: Path) -> None:
 CASES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "corrupt model": (corrupt_model, ["stylizer/1/model.onnx: onnxruntime cannot load it: "]),
     "missing model": (
-        remove("generator/1/model.onnx"),
-        ["generator/1/model.onnx: missing; version 1 needs this file"],
+        remove("landscapes_generator/1/model.onnx"),
+        ["landscapes_generator/1/model.onnx: missing; version 1 needs this file"],
     ),
-    "no version": (remove("generator/1"), ["generator: expected a version folder"]),
+    "no version": (
+        remove("landscapes_generator/1"),
+        ["landscapes_generator: expected a version folder"],
+    ),
     "missing config": (
-        remove("generator/config.pbtxt"),
-        ["generator/config.pbtxt: cannot be read (No such file or directory)"],
+        remove("landscapes_generator/config.pbtxt"),
+        ["landscapes_generator/config.pbtxt: cannot be read (No such file or directory)"],
     ),
     "typo in config": (
         edit("stylizer/config.pbtxt", "max_batch_size", "max_batchsize"),
@@ -78,24 +81,24 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         ],
     ),
     "wrong dims": (
-        edit("generator/config.pbtxt", "dims: 64", "dims: 65"),
-        ["generator/config.pbtxt:", "'latent': the file's shape is ['batch', 64]"],
+        edit("landscapes_generator/config.pbtxt", "dims: 64", "dims: 65"),
+        ["landscapes_generator/config.pbtxt:", "'latent': the file's shape is ['batch', 64]"],
     ),
     "unknown tensor": (
         edit("discriminator/config.pbtxt", '"score"', '"scores"'),
         ["discriminator/config.pbtxt:", "output 'scores' is not in", "it has ['score']"],
     ),
     "ensemble of unknown model": (
-        edit("painting/config.pbtxt", 'model_name: "stylizer"', 'model_name: "painter"'),
-        ["painting/config.pbtxt:", "step 'painter': no such model; the repository has ["],
+        edit("landscapes/config.pbtxt", 'model_name: "stylizer"', 'model_name: "painter"'),
+        ["landscapes/config.pbtxt:", "step 'painter': no such model; the repository has ["],
     ),
     "ensemble that does not fit": (
         edit(
-            "painting/config.pbtxt",
+            "landscapes/config.pbtxt",
             "dims: 256\n  dims: 256\n  dims: 3",
             "dims: 128\n  dims: 128\n  dims: 4",
         ),
-        ["painting/config.pbtxt:", "pixels: expected dims [128, 128, 4]"],
+        ["landscapes/config.pbtxt:", "pixels: expected dims [128, 128, 4]"],
     ),
     "unsupported policy": (
         edit(
@@ -115,47 +118,61 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     ),
     "version that is not there": (
         edit(
-            "generator/config.pbtxt",
+            "landscapes_generator/config.pbtxt",
             "max_batch",
             "version_policy { specific { versions: [1, 7] } }\nmax_batch",
         ),
-        ["generator/config.pbtxt:2: version_policy: expected ", "missing are ['7']"],
+        ["landscapes_generator/config.pbtxt:2: version_policy: expected ", "missing are ['7']"],
     ),
     "warm-up that does not fit": (
         edit(
-            "generator/config.pbtxt",
+            "landscapes_generator/config.pbtxt",
             "max_batch",
             'model_warmup { name: "one" batch_size: 1 }\nmax_batch',
         ),
-        ["generator/config.pbtxt:2: model_warmup 'one': expected the inputs ['latent'], got []"],
+        [
+            "landscapes_generator/config.pbtxt:2: model_warmup 'one': ",
+            "expected the inputs ['latent'], got []",
+        ],
     ),
     "warm-up of an ensemble": (
-        edit("painting/config.pbtxt", "max_batch", "model_warmup {}\nmax_batch"),
-        ["painting/config.pbtxt:3: an ensemble has no model_warmup"],
+        edit("landscapes/config.pbtxt", "max_batch", "model_warmup {}\nmax_batch"),
+        ["landscapes/config.pbtxt:3: an ensemble has no model_warmup"],
     ),
     "another platform": (
-        edit("generator/config.pbtxt", "max_batch", 'platform: "tensorflow_savedmodel"\nmax_batch'),
-        ["generator/config.pbtxt:", "got 'onnxruntime' and platform 'tensorflow_savedmodel'"],
+        edit(
+            "landscapes_generator/config.pbtxt",
+            "max_batch",
+            'platform: "tensorflow_savedmodel"\nmax_batch',
+        ),
+        [
+            "landscapes_generator/config.pbtxt:",
+            "got 'onnxruntime' and platform 'tensorflow_savedmodel'",
+        ],
     ),
     "negative count": (
-        edit("generator/config.pbtxt", "max_batch", "instance_group { count: -3 }\nmax_batch"),
-        ["generator/config.pbtxt:2: expected a count, got -3"],
+        edit(
+            "landscapes_generator/config.pbtxt",
+            "max_batch",
+            "instance_group { count: -3 }\nmax_batch",
+        ),
+        ["landscapes_generator/config.pbtxt:2: expected a count, got -3"],
     ),
     "input without dims": (
-        edit("painting/config.pbtxt", "  dims: 64\n", ""),
-        ["painting/config.pbtxt:", "generator.latent: expected dims [64] "],
+        edit("landscapes/config.pbtxt", "  dims: 64\n", ""),
+        ["landscapes/config.pbtxt:", "landscapes_generator.latent: expected dims [64] "],
     ),
     "open latent": (
-        edit("painting/config.pbtxt", "dims: 64", "dims: -1"),
-        ["model 'painting': expected inputs ", "'style_code', FP32 of one fixed dimension"],
+        edit("landscapes/config.pbtxt", "dims: 64", "dims: -1"),
+        ["model 'landscapes': expected inputs ", "'style_code', FP32 of one fixed dimension"],
     ),
     "pixels of another size": (
-        edit("painting/config.pbtxt", "dims: 256\n  dims: 256", "dims: 128\n  dims: 128"),
+        edit("landscapes/config.pbtxt", "dims: 256\n  dims: 256", "dims: 128\n  dims: 128"),
         ["pixels is declared as [128, 128, 3], the models make [256, 256, 3]"],
     ),
     "ensemble without version": (
-        remove("painting/1"),
-        ["painting: expected a version folder"],
+        remove("landscapes/1"),
+        ["landscapes: expected a version folder"],
     ),
     "no style table": (
         remove("stylizer/styles.json"),
@@ -189,12 +206,9 @@ def test_missing_repository(tmp_path: Path) -> None:
 
 def test_unknown_model_lists_the_served_ones() -> None:
     message = failed_start("--model", "poems")
-    assert (
-        "model 'poems': not served; served are ['discriminator', 'generator', 'painting', "
-        in message
-    )
+    assert "model 'poems': not served; served are ['fashion', 'fashion_discriminator', " in message
 
 
 def test_model_that_makes_no_pictures_is_refused() -> None:
-    message = failed_start("--model", "discriminator")
-    assert "model 'discriminator': expected inputs 'latent' and 'style_code'" in message
+    message = failed_start("--model", "landscapes_discriminator")
+    assert "model 'landscapes_discriminator': expected inputs 'latent' and 'style_code'" in message

@@ -12,7 +12,7 @@ from running_server import REPOSITORY, RunningServer, failed_start, running_serv
 from tiny_models import write_model
 from tritonclient.utils import InferenceServerException
 
-CHAIN = {"generator", "stylizer", "painting"}
+CHAIN = {"landscapes_generator", "stylizer", "landscapes"}
 _PATIENCE_SECONDS = 60
 
 
@@ -36,7 +36,7 @@ def ready_models(client: triton.InferenceServerClient) -> set[str]:
 
 
 def test_explicit(repository: Path) -> None:
-    flags = ("--model-control-mode", "explicit", "--load-model", "painting")
+    flags = ("--model-control-mode", "explicit", "--load-model", "landscapes")
     with running_server("--model-repository", str(repository), *flags) as server:
         with triton.InferenceServerClient(server.target) as client, Client(server.target) as ours:
             assert ready_models(client) == CHAIN
@@ -53,7 +53,7 @@ def test_explicit(repository: Path) -> None:
 def test_several_models_from_the_environment(repository: Path) -> None:
     environment = {
         "IMPASTO_MODEL_CONTROL_MODE": "explicit",
-        "IMPASTO_LOAD_MODEL": '["painting", "add_one"]',
+        "IMPASTO_LOAD_MODEL": '["landscapes", "add_one"]',
         "IMPASTO_MODEL_REPOSITORY": str(repository),
     }
     with running_server(environment=environment) as server:
@@ -97,17 +97,17 @@ def lookups(server: RunningServer) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--load-model", "painting"], "--load-model needs --model-control-mode explicit"),
+        (["--load-model", "landscapes"], "--load-model needs --model-control-mode explicit"),
         (["--model-control-mode", "sometimes"], "model_control_mode"),
         (["--repository-poll-secs", "0"], "repository_poll_secs"),
         (["--response-cache-byte-size", "-1"], "response_cache_byte_size"),
         (
             ["--model-control-mode", "explicit", "--load-model", "poems"],
-            "there is no model 'poems'; there are ['discriminator', ",
+            "there is no model 'poems'; there are ['fashion', ",
         ),
         (
             ["--model-control-mode", "explicit"],
-            "model 'painting': not served; served are []",
+            "model 'landscapes': not served; served are []",
         ),
         (
             ["--engine", "triton", "--triton-url", "h:1", "--model-control-mode", "poll"],

@@ -17,7 +17,7 @@ def test_answers_with_a_painted_png(client: Client) -> None:
     assert image.size == (picture.width, picture.height) == (256, 256)
     assert np.asarray(image).std() > 10, "a flat picture is no painting"
     assert (picture.seed, picture.style, picture.style_strength) == (7, "great_wave", 1.0)
-    assert (picture.model, picture.model_version) == ("painting", "1")
+    assert (picture.model, picture.model_version) == ("landscapes", "1")
 
 
 def test_same_seed_and_style_give_same_bytes(client: Client) -> None:
@@ -95,3 +95,18 @@ def test_seeds_wrap_around_at_64_bits(client: Client) -> None:
 def test_request_larger_than_a_batch(client: Client) -> None:
     pictures = client.generate(seed=0, count=64, picture_format=PictureFormat.RAW_RGB8)
     assert len({picture.data for picture in pictures}) == 64
+
+
+def test_preserved_colours_leave_the_chroma_of_the_plain_picture(client: Client) -> None:
+    def pixels(style: str, preserve_colour: bool = False) -> np.ndarray:
+        (picture,) = client.generate(seed=7, style=style, preserve_colour=preserve_colour)
+        assert picture.preserve_colour == preserve_colour
+        return np.asarray(picture.image(), np.float32)
+
+    def chroma(image: np.ndarray) -> np.ndarray:
+        return image - image @ np.array([0.299, 0.587, 0.114], np.float32)[..., None]
+
+    plain, painted, kept = pixels(""), pixels("night_cafe"), pixels("night_cafe", True)
+    assert np.abs(kept - plain).mean() > 5, "it is painted"
+    near, far = (np.abs(chroma(image) - chroma(plain)).mean() for image in (kept, painted))
+    assert near < 0.2 * far

@@ -44,8 +44,8 @@ def test_metrics_show_every_stage_in_seconds(server: RunningServer, client: Clie
     values = server.metrics()
     for series in (
         ("impasto_request_seconds_count", "Generate", "OK"),
-        ("impasto_stage_seconds_count", "generator", "queue"),
-        ("impasto_stage_seconds_count", "compute", "generator"),
+        ("impasto_stage_seconds_count", "landscapes_generator", "queue"),
+        ("impasto_stage_seconds_count", "compute", "landscapes_generator"),
         ("impasto_stage_seconds_count", "queue", "stylizer"),
         ("impasto_stage_seconds_count", "compute", "stylizer"),
         ("impasto_stage_seconds_count", "", "encode"),

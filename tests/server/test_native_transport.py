@@ -75,7 +75,7 @@ def test_streams_take_the_road_through_grpcio(native: RunningServer) -> None:
     request.set_data_from_numpy(np.zeros((1, 3, 64, 64), np.float32))
     with InferenceServerClient(native.target) as client:
         client.start_stream(lambda result, error: answers.append(error or result))
-        client.async_stream_infer("discriminator", [request])
+        client.async_stream_infer("landscapes_discriminator", [request])
         client.stop_stream()
     assert len(answers) == 1
     assert answers[0].as_numpy("score").shape == (1, 1)

@@ -24,21 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eimpasto/v1/image_service.proto\x12\nimpasto.v1\"\xb4\x01\n\x0fGenerateRequest\x12\x11\n\x04seed\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x12\n\x05\x63ount\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\r\n\x05style\x18\x03 \x01(\t\x12\x1b\n\x0estyle_strength\x18\x04 \x01(\x02H\x02\x88\x01\x01\x12(\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x18.impasto.v1.OutputFormatB\x07\n\x05_seedB\x08\n\x06_countB\x11\n\x0f_style_strength\"D\n\x07Picture\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04seed\x18\x02 \x01(\x04\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\"\xb0\x01\n\x10GenerateResponse\x12%\n\x08pictures\x18\x01 \x03(\x0b\x32\x13.impasto.v1.Picture\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12\r\n\x05model\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12\r\n\x05style\x18\x05 \x01(\t\x12\x16\n\x0estyle_strength\x18\x06 \x01(\x02*`\n\x0cOutputFormat\x12\x1d\n\x19OUTPUT_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTPUT_FORMAT_PNG\x10\x01\x12\x1a\n\x16OUTPUT_FORMAT_RAW_RGB8\x10\x02\x32U\n\x0cImageService\x12\x45\n\x08Generate\x12\x1b.impasto.v1.GenerateRequest\x1a\x1c.impasto.v1.GenerateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eimpasto/v1/image_service.proto\x12\nimpasto.v1\"\xcd\x01\n\x0fGenerateRequest\x12\x11\n\x04seed\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x12\n\x05\x63ount\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\r\n\x05style\x18\x03 \x01(\t\x12\x1b\n\x0estyle_strength\x18\x04 \x01(\x02H\x02\x88\x01\x01\x12(\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12\x17\n\x0fpreserve_colour\x18\x06 \x01(\x08\x42\x07\n\x05_seedB\x08\n\x06_countB\x11\n\x0f_style_strength\"D\n\x07Picture\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0c\n\x04seed\x18\x02 \x01(\x04\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\"\xc9\x01\n\x10GenerateResponse\x12%\n\x08pictures\x18\x01 \x03(\x0b\x32\x13.impasto.v1.Picture\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12\r\n\x05model\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12\r\n\x05style\x18\x05 \x01(\t\x12\x16\n\x0estyle_strength\x18\x06 \x01(\x02\x12\x17\n\x0fpreserve_colour\x18\x07 \x01(\x08*`\n\x0cOutputFormat\x12\x1d\n\x19OUTPUT_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTPUT_FORMAT_PNG\x10\x01\x12\x1a\n\x16OUTPUT_FORMAT_RAW_RGB8\x10\x02\x32U\n\x0cImageService\x12\x45\n\x08Generate\x12\x1b.impasto.v1.GenerateRequest\x1a\x1c.impasto.v1.GenerateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'impasto.v1.image_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OUTPUTFORMAT']._serialized_start=478
-  _globals['_OUTPUTFORMAT']._serialized_end=574
+  _globals['_OUTPUTFORMAT']._serialized_start=528
+  _globals['_OUTPUTFORMAT']._serialized_end=624
   _globals['_GENERATEREQUEST']._serialized_start=47
-  _globals['_GENERATEREQUEST']._serialized_end=227
-  _globals['_PICTURE']._serialized_start=229
-  _globals['_PICTURE']._serialized_end=297
-  _globals['_GENERATERESPONSE']._serialized_start=300
-  _globals['_GENERATERESPONSE']._serialized_end=476
-  _globals['_IMAGESERVICE']._serialized_start=576
-  _globals['_IMAGESERVICE']._serialized_end=661
+  _globals['_GENERATEREQUEST']._serialized_end=252
+  _globals['_PICTURE']._serialized_start=254
+  _globals['_PICTURE']._serialized_end=322
+  _globals['_GENERATERESPONSE']._serialized_start=325
+  _globals['_GENERATERESPONSE']._serialized_end=526
+  _globals['_IMAGESERVICE']._serialized_start=626
+  _globals['_IMAGESERVICE']._serialized_end=711
 # @@protoc_insertion_point(module_scope)

@@ -17,18 +17,20 @@ OUTPUT_FORMAT_PNG: OutputFormat
 OUTPUT_FORMAT_RAW_RGB8: OutputFormat
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("seed", "count", "style", "style_strength", "format")
+    __slots__ = ("seed", "count", "style", "style_strength", "format", "preserve_colour")
     SEED_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
     STYLE_STRENGTH_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
+    PRESERVE_COLOUR_FIELD_NUMBER: _ClassVar[int]
     seed: int
     count: int
     style: str
     style_strength: float
     format: OutputFormat
-    def __init__(self, seed: _Optional[int] = ..., count: _Optional[int] = ..., style: _Optional[str] = ..., style_strength: _Optional[float] = ..., format: _Optional[_Union[OutputFormat, str]] = ...) -> None: ...
+    preserve_colour: bool
+    def __init__(self, seed: _Optional[int] = ..., count: _Optional[int] = ..., style: _Optional[str] = ..., style_strength: _Optional[float] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., preserve_colour: _Optional[bool] = ...) -> None: ...
 
 class Picture(_message.Message):
     __slots__ = ("data", "seed", "width", "height")
@@ -43,17 +45,19 @@ class Picture(_message.Message):
     def __init__(self, data: _Optional[bytes] = ..., seed: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
-    __slots__ = ("pictures", "format", "model", "model_version", "style", "style_strength")
+    __slots__ = ("pictures", "format", "model", "model_version", "style", "style_strength", "preserve_colour")
     PICTURES_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
     STYLE_STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    PRESERVE_COLOUR_FIELD_NUMBER: _ClassVar[int]
     pictures: _containers.RepeatedCompositeFieldContainer[Picture]
     format: OutputFormat
     model: str
     model_version: str
     style: str
     style_strength: float
-    def __init__(self, pictures: _Optional[_Iterable[_Union[Picture, _Mapping]]] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ..., style: _Optional[str] = ..., style_strength: _Optional[float] = ...) -> None: ...
+    preserve_colour: bool
+    def __init__(self, pictures: _Optional[_Iterable[_Union[Picture, _Mapping]]] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ..., style: _Optional[str] = ..., style_strength: _Optional[float] = ..., preserve_colour: _Optional[bool] = ...) -> None: ...

@@ -38,9 +38,9 @@ _TRITONS_OWN = (
     "optimization",
     "runtime",
 )
-COMMITTED = ("generator", "stylizer", "discriminator", "painting")
+COMMITTED = ("landscapes_generator", "stylizer", "landscapes_discriminator", "landscapes")
 TINY = ("add_one", "busy", "narrow", "impatient", "yielding")
-CODE_SIZE = 1351
+CODE_SIZE = 1352
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -127,7 +127,7 @@ async def test_variable_sizes(engine: Engine) -> None:
 @needs_triton
 @pytest.mark.parametrize("count", [1, 3, 8])
 async def test_same_pixels(ours: Engine, tritons: Engine, count: int) -> None:
-    request = InferenceRequest("painting", painting_inputs(count))
+    request = InferenceRequest("landscapes", painting_inputs(count))
     first, second = [(await item.infer(request)).outputs for item in (ours, tritons)]
     assert first.keys() == second.keys() == {"pixels"}
     assert first["pixels"].dtype == second["pixels"].dtype == np.uint8
@@ -139,7 +139,7 @@ async def test_same_pixels(ours: Engine, tritons: Engine, count: int) -> None:
 
 async def test_only_the_wanted_outputs(engine: Engine) -> None:
     inputs = {"latent": painting_inputs(2)["latent"]}
-    request = InferenceRequest("generator", inputs)
+    request = InferenceRequest("landscapes_generator", inputs)
     assert (await engine.infer(request)).outputs.keys() == {"image", "canvas"}
     (name,) = (await engine.infer(request._replace(outputs=["image"]))).outputs
     assert name == "image"
@@ -194,7 +194,7 @@ async def test_statistics_count_requests_and_rows(engine: Engine) -> None:
 
 async def test_ready(engine: Engine) -> None:
     assert await engine.ready()
-    assert await engine.model_ready("painting")
+    assert await engine.model_ready("landscapes")
     assert await engine.model_ready("add_one", "1")
     assert not await engine.model_ready("add_one", "2")
     assert not await engine.model_ready("absent")
@@ -218,17 +218,17 @@ WRONG: dict[str, tuple[dict[str, object], type[ImpastoError]]] = {
     "empty batch": ({"inputs": {"x": np.zeros((0, 2), np.float32)}}, InvalidArgument),
     "unknown output": ({"outputs": ["z"]}, InvalidArgument),
     "expired deadline": ({"deadline": Deadline.after(-1)}, DeadlineExceeded),
-    "ensemble, missing input": ({"model": "painting", "inputs": ONE_LATENT}, InvalidArgument),
+    "ensemble, missing input": ({"model": "landscapes", "inputs": ONE_LATENT}, InvalidArgument),
     "ensemble, batches differ": (
-        {"model": "painting", "inputs": painting_inputs(2) | ONE_LATENT},
+        {"model": "landscapes", "inputs": painting_inputs(2) | ONE_LATENT},
         InvalidArgument,
     ),
     "ensemble, batch too large": (
-        {"model": "painting", "inputs": painting_inputs(9)},
+        {"model": "landscapes", "inputs": painting_inputs(9)},
         InvalidArgument,
     ),
     "ensemble, inner output": (
-        {"model": "painting", "inputs": painting_inputs(1), "outputs": ["canvas"]},
+        {"model": "landscapes", "inputs": painting_inputs(1), "outputs": ["canvas"]},
         InvalidArgument,
     ),
 }

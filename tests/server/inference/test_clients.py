@@ -8,7 +8,20 @@ from running_server import RunningServer
 from tritonclient.utils import InferenceServerException
 
 Run = Callable[..., dict[str, np.ndarray]]
-MODELS = ["add_one", "discriminator", "generator", "painting", "stylizer"]
+MODELS = [
+    "add_one",
+    "fashion",
+    "fashion_discriminator",
+    "fashion_generator",
+    "landscapes",
+    "landscapes_discriminator",
+    "landscapes_generator",
+    "nebulae",
+    "nebulae_discriminator",
+    "nebulae_generator",
+    "style_encoder",
+    "stylizer",
+]
 
 
 def latent(rows: int = 1) -> np.ndarray:
@@ -18,9 +31,9 @@ def latent(rows: int = 1) -> np.ndarray:
 async def test_server_and_models_are_ready(client) -> None:
     assert await client.call("is_server_live")
     assert await client.call("is_server_ready")
-    assert await client.call("is_model_ready", "painting")
-    assert await client.call("is_model_ready", "painting", "1")
-    assert not await client.call("is_model_ready", "painting", "2")
+    assert await client.call("is_model_ready", "landscapes")
+    assert await client.call("is_model_ready", "landscapes", "1")
+    assert not await client.call("is_model_ready", "landscapes", "2")
     assert not await client.call("is_model_ready", "mona_lisa")
 
 
@@ -32,8 +45,8 @@ async def test_server_says_what_it_is(client) -> None:
 
 @pytest.mark.parametrize("version", ["", "1"])
 async def test_metadata(client, version: str) -> None:
-    about = await client.document("get_model_metadata", "painting", version)
-    assert about["name"] == "painting"
+    about = await client.document("get_model_metadata", "landscapes", version)
+    assert about["name"] == "landscapes"
     assert about["versions"] == ["1"]
     assert [item["name"] for item in about["inputs"]] == ["latent", "style_code"]
     (pixels,) = about["outputs"]
@@ -43,12 +56,12 @@ async def test_metadata(client, version: str) -> None:
 
 @pytest.mark.parametrize("version", ["", "1"])
 async def test_config(client, version: str) -> None:
-    about = await client.document("get_model_config", "painting", version)
+    about = await client.document("get_model_config", "landscapes", version)
     config = about.get("config", about)
-    assert config["name"] == "painting"
+    assert config["name"] == "landscapes"
     assert config["max_batch_size"] == 8
     steps = config["ensemble_scheduling"]["step"]
-    assert [step["model_name"] for step in steps] == ["generator", "stylizer"]
+    assert [step["model_name"] for step in steps] == ["landscapes_generator", "stylizer"]
     assert steps[0]["input_map"] == {"latent": "latent"}
     if client.kind.startswith("http"):
         assert config["input"][0]["dims"] == [64]
@@ -81,8 +94,10 @@ async def test_index(client) -> None:
 @pytest.mark.parametrize("rows", [1, 3])
 async def test_infer_gives_what_onnxruntime_gives(client, run_onnx: Run, rows: int) -> None:
     z = latent(rows)
-    expected = run_onnx("generator", latent=z)
-    result = await client.call("infer", "generator", [client.input("latent", z)], request_id="q7")
+    expected = run_onnx("landscapes_generator", latent=z)
+    result = await client.call(
+        "infer", "landscapes_generator", [client.input("latent", z)], request_id="q7"
+    )
     for name in ("image", "canvas"):
         np.testing.assert_allclose(result.as_numpy(name), expected[name], atol=1e-5)
     about = result.get_response()
@@ -92,11 +107,13 @@ async def test_infer_gives_what_onnxruntime_gives(client, run_onnx: Run, rows: i
 
 
 async def test_uint8_pixels_of_the_ensemble(client, run_onnx: Run) -> None:
-    z, code = latent(), np.zeros((1, 1351), np.float32)
-    canvas = run_onnx("generator", latent=z)["canvas"]
+    z, code = latent(), np.zeros((1, 1352), np.float32)
+    canvas = run_onnx("landscapes_generator", latent=z)["canvas"]
     expected = run_onnx("stylizer", image=canvas, style_code=code)["pixels"]
     inputs = [client.input("latent", z), client.input("style_code", code)]
-    pixels = (await client.call("infer", "painting", inputs, model_version="1")).as_numpy("pixels")
+    pixels = (await client.call("infer", "landscapes", inputs, model_version="1")).as_numpy(
+        "pixels"
+    )
     assert pixels.dtype == np.uint8
     assert np.abs(pixels.astype(int) - expected).max() <= 1
 
@@ -104,10 +121,13 @@ async def test_uint8_pixels_of_the_ensemble(client, run_onnx: Run) -> None:
 async def test_only_wanted_outputs(client, run_onnx: Run) -> None:
     z = latent()
     result = await client.call(
-        "infer", "generator", [client.input("latent", z)], outputs=[client.output("image")]
+        "infer",
+        "landscapes_generator",
+        [client.input("latent", z)],
+        outputs=[client.output("image")],
     )
     np.testing.assert_allclose(
-        result.as_numpy("image"), run_onnx("generator", latent=z)["image"], atol=1e-5
+        result.as_numpy("image"), run_onnx("landscapes_generator", latent=z)["image"], atol=1e-5
     )
     assert result.as_numpy("canvas") is None
 

@@ -21,8 +21,8 @@ GRACE = ("--drain-grace", "3600")
 
 def painting() -> pb.ModelInferRequest:
     """Takes a good part of a second."""
-    request = pb.ModelInferRequest(model_name="painting")
-    for name, size in (("latent", 64), ("style_code", 1351)):
+    request = pb.ModelInferRequest(model_name="landscapes")
+    for name, size in (("latent", 64), ("style_code", 1352)):
         request.inputs.add(name=name, datatype="FP32", shape=[ROWS, size])
         request.raw_input_contents.append(np.zeros((ROWS, size), np.float32).tobytes())
     return request
@@ -32,7 +32,7 @@ def painting_document() -> dict[str, object]:
     return {
         "inputs": [
             {"name": name, "datatype": "FP32", "shape": [ROWS, size], "data": [0] * ROWS * size}
-            for name, size in (("latent", 64), ("style_code", 1351))
+            for name, size in (("latent", 64), ("style_code", 1352))
         ],
         "outputs": [{"name": "pixels", "parameters": {"binary_data": True}}],
     }
@@ -41,7 +41,7 @@ def painting_document() -> dict[str, object]:
 async def test_accepted_http_requests_finish_and_new_ones_are_refused() -> None:
     with running_server(*GRACE) as running:
         async with httpx.AsyncClient(base_url=running.http, timeout=60) as client:
-            path = "/v2/models/painting/infer"
+            path = "/v2/models/landscapes/infer"
             calls = [
                 asyncio.create_task(client.post(path, json=painting_document()))
                 for _ in range(COUNT)
@@ -116,7 +116,7 @@ async def test_expired_deadline_is_said_and_counted(gateway: RunningServer) -> N
 async def test_who_hangs_up_gives_up_the_place_in_the_queue(gateway: RunningServer) -> None:
     series = ("impasto_request_seconds_count", "CANCELLED", "ModelInfer")
     before = gateway.metrics().get(series, 0)
-    path = f"{gateway.http}/v2/models/painting/infer"
+    path = f"{gateway.http}/v2/models/landscapes/infer"
     async with httpx.AsyncClient(timeout=60) as client:
         busy = [
             asyncio.create_task(client.post(path, json=painting_document())) for _ in range(COUNT)

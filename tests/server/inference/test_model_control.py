@@ -23,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def gateway(folder: Path) -> Iterator[RunningServer]:
     """Overrides the one that loads all models: this one loads the painting's at first."""
-    flags = ("--model-control-mode", "explicit", "--load-model", "painting")
+    flags = ("--model-control-mode", "explicit", "--load-model", "landscapes")
     with running_server("--model-repository", str(folder), *flags) as running:
         yield running
 

@@ -1,0 +1,174 @@
+"""Which shape of stylizer: loss against latency, every shape trained alike.
+
+Each shape learns the same few styles for the same number of pictures from the same seed, is
+exported, and is judged on photographs that training never saw.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+import numpy as np
+import onnxruntime as ort
+import torch
+from PIL import ImageOps
+from torch import Tensor
+
+from benchmarks.machine import describe
+from benchmarks.tables import RESULTS, table, write_report
+from export.graphs import StylizerGraph
+from export.models import ANY, ExportedModel, TensorSpec
+from export.onnx_file import write_onnx
+from training.data.images import find_pictures, open_rgb, pixels_of, to_unit_range
+from training.data.layout import DataLayout
+from training.pretrained.lite0 import load_lite0
+from training.pretrained.vgg import load_perceptual
+from training.style.config import StyleConfig
+from training.style.content import content_crops
+from training.style.encoder import ENCODER_TAPS
+from training.style.networks import Stylizer, StylizerShape
+from training.style.pictures import load_style
+from training.style.pool import measure
+from training.style.trainer import StyleTrainer
+
+STYLES = ("great_wave", "road_to_tarascon")
+SHAPES: Mapping[str, StylizerShape] = {
+    "8-16-32, 3 blocks, 3x3 ends": StylizerShape(8, 16, 32, 3, 3),
+    "12-24-48, 4 blocks, 5x5 ends": StylizerShape(12, 24, 48, 4, 5),
+    "16-32-64, 4 separable blocks, 5x5 ends": StylizerShape(16, 32, 64, 4, 5, separable=True),
+    "16-32-64, 2 blocks, 5x5 ends": StylizerShape(16, 32, 64, 2, 5),
+    "16-32-64, 4 blocks, 5x5 ends": StylizerShape(16, 32, 64, 4, 5),
+    "24-48-96, 4 blocks, 5x5 ends": StylizerShape(24, 48, 96, 4, 5),
+    "32-64-128, 5 blocks, 9x9 ends (Johnson)": StylizerShape(32, 64, 128, 5, 9),
+}
+_TIMED_RUNS = 30
+_SIDE = 256
+_JUDGED = 4
+
+
+def trained(config: StyleConfig, layout: DataLayout) -> StyleTrainer:
+    """A trainer that has done all its steps."""
+    perceptual = load_perceptual(config.perceptual, layout, config.objective.layers)
+    paintings = [
+        load_style(layout.paintings / f"{name}.png", config.style_side, config.crop)
+        for name in STYLES
+    ]
+    layers = list(config.objective.layer_weights)
+    named = measure(paintings, perceptual, layers, load_lite0(layout, ENCODER_TAPS))
+    content, _ = content_crops(layout, config.crop)
+    trainer = StyleTrainer(
+        config, STYLES, named, named, content, perceptual, samples=torch.empty(0)
+    )
+    while trainer.steps_done < trainer.steps_total:
+        trainer.step()
+    return trainer
+
+
+def latency(stylizer: Stylizer) -> float:
+    """Median seconds for one picture of 256x256 on onnxruntime with two threads."""
+    model = ExportedModel(
+        "stylizer",
+        StylizerGraph(stylizer).eval(),
+        (
+            TensorSpec("image", "TYPE_FP32", (3, ANY, ANY)),
+            TensorSpec("style_code", "TYPE_FP32", (stylizer.code_size,)),
+        ),
+        (TensorSpec("pixels", "TYPE_UINT8", (ANY, ANY, 3)),),
+        {},
+    )
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 2
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        write_onnx(model, path)
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    feeds = {
+        "image": np.zeros((1, 3, _SIDE, _SIDE), np.float32),
+        "style_code": stylizer.initial_codes(1).numpy(),
+    }
+    times = []
+    for _ in range(_TIMED_RUNS):
+        started = time.perf_counter()
+        session.run(None, feeds)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+@torch.no_grad()
+def loss(trainer: StyleTrainer, contents: Tensor, layout: DataLayout, config: StyleConfig) -> float:
+    """Mean objective over unseen contents and all styles."""
+    perceptual = load_perceptual(config.perceptual, layout, config.objective.layers)
+    target = config.objective.content_features(perceptual, contents)
+    totals = []
+    for index, code in enumerate(trainer.codes):
+        painted = trainer.stylizer(contents, code.expand(len(contents), -1))
+        grams = trainer.grams_of(index, len(contents))
+        terms = config.objective.judge(perceptual, painted, target, grams)
+        totals.append(float(config.objective.total(terms)))
+    return statistics.mean(totals)
+
+
+@click.command(help=__doc__, context_settings={"show_default": True})
+@click.option("--steps", default=100, help="Optimiser steps of every shape.")
+@click.option("--crop", default=96, help="Side of the content crops.")
+def main(steps: int, crop: int) -> None:
+    """Train what is not trained yet, measure latencies, write the table."""
+    layout = DataLayout()
+    base = StyleConfig(steps=steps, warmup_steps=steps // 5, crop=crop, encoded=0)
+    losses = _losses(base, layout)
+    measured = [
+        (name, Stylizer(shape), latency(Stylizer(shape)), losses[name])
+        for name, shape in SHAPES.items()
+    ]
+    rows = [
+        [
+            name,
+            f"{sum(item.numel() for item in stylizer.parameters()) / 1e3:.0f} k",
+            f"{seconds * 1e3:.1f} ms",
+            f"{value:.3f}",
+            "" if any(t <= seconds and v < value for _, _, t, v in measured) else "yes",
+        ]
+        for name, stylizer, seconds, value in measured
+    ]
+    head = ["shape", "weights", "latency", "loss", "none is faster and better"]
+    note = (
+        f"Trained for {steps * base.batch:,} crops of {crop} pixels on {' and '.join(STYLES)}; "
+        f"loss (as in training) on {_JUDGED} photographs of {_SIDE}x{_SIDE} kept out of it. "
+        f"Latency: median of {_TIMED_RUNS} runs on onnxruntime, two threads, {_SIDE}x{_SIDE}. So "
+        f"short a training favours small networks: it ranks neighbours and foretells no long run."
+    )
+    command = f"python -m benchmarks.stylizers --steps {steps} --crop {crop}"
+    write_report("stylizers", command, describe(), table(head, rows), note)
+
+
+def _losses(base: StyleConfig, layout: DataLayout) -> dict[str, float]:
+    """Losses by shape; those of an earlier, interrupted run with the same settings are kept."""
+    path = RESULTS / "stylizers.json"
+    settings = {"steps": base.steps, "crop": base.crop}
+    saved = json.loads(path.read_text()) if path.exists() else {}
+    losses: dict[str, float] = saved["losses"] if saved.get("settings") == settings else {}
+    for name, shape in SHAPES.items():
+        if name in losses:
+            continue
+        config = replace(base, **asdict(shape))
+        losses[name] = loss(trained(config, layout), _contents(layout), layout, config)
+        click.echo(f"{name}: loss {losses[name]:.3f}", err=True)
+        path.write_text(json.dumps({"settings": settings, "losses": losses}, indent=2) + "\n")
+    return losses
+
+
+def _contents(layout: DataLayout) -> Tensor:
+    paths = find_pictures([layout.unseen_photos])[:_JUDGED]
+    fitted = [pixels_of(ImageOps.fit(open_rgb(path), (_SIDE, _SIDE))) for path in paths]
+    return to_unit_range(torch.stack(fitted))
+
+
+if __name__ == "__main__":
+    main()
