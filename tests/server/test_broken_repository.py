@@ -85,8 +85,8 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         ["landscapes_generator/config.pbtxt:", "'latent': the file's shape is ['batch', 64]"],
     ),
     "unknown tensor": (
-        edit("discriminator/config.pbtxt", '"score"', '"scores"'),
-        ["discriminator/config.pbtxt:", "output 'scores' is not in", "it has ['score']"],
+        edit("landscapes_discriminator/config.pbtxt", '"score"', '"scores"'),
+        ["landscapes_discriminator/config.pbtxt:", "output 'scores' is not in", "it has ['score']"],
     ),
     "ensemble of unknown model": (
         edit("landscapes/config.pbtxt", 'model_name: "stylizer"', 'model_name: "painter"'),
