@@ -78,22 +78,24 @@ def test_average_moves_and_everything_is_written(data: Path, tmp_path: Path) -> 
 
 
 def test_two_processes_compute_what_one_does(data: Path, tmp_path: Path) -> None:
-    flags = [*SMALL_GAN, "--pictures", "24", "--penalty-every", "2"]
+    # One step: from the second on, Adam makes steps of the rounding errors of vanishing gradients.
+    # Not the relativistic loss, whose last bias has no gradient but rounding errors.
+    flags = [*SMALL_GAN, "--pictures", "4", "--loss", "non-saturating"]
     assert train("training.gan", tmp_path / "one", data, flags)[0] == 0
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "--"]
     process = start("training.gan", tmp_path / "two", data, flags, torchrun)
     status, output = finish(process)
     assert status == 0, output
     one, two = latest(tmp_path / "one"), latest(tmp_path / "two")
-    assert one.step == two.step == 6
+    assert one.step == two.step == 1
     assert torch.equal(one.tensors["random"], two.tensors["random"])
-    for name, tensor in one.tensors.items():
-        if name.startswith("optimiser") and name.endswith("exp_avg"):
-            # Without momentum, Adam's first moment is the last gradient itself.
-            scale = tensor.abs().max()
-            assert torch.allclose(two.tensors[name], tensor, atol=1e-3 * float(scale)), name
-        if name.startswith(("generator", "discriminator")):
-            assert torch.allclose(two.tensors[name], tensor, atol=1e-4), name
+    # Without momentum, Adam's first moment is the gradient itself.
+    gradients = {name: value for name, value in one.tensors.items() if name.endswith("exp_avg")}
+    assert len(gradients) > 10
+    for name, gradient in gradients.items():
+        scale = float(gradient.abs().max())
+        assert scale > 0
+        assert torch.allclose(two.tensors[name], gradient, atol=1e-4 * scale), name
 
 
 def test_a_run_begins_with_anothers_networks(data: Path, tmp_path: Path) -> None:
