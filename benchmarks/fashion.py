@@ -21,7 +21,7 @@ from benchmarks.tables import table, write_report
 from training.checkpoint import load_newest, restore_module
 from training.data.layout import DataLayout
 from training.data.sets import load_set
-from training.gan.networks.build import build_generator
+from training.gan.networks.build import generator_of
 from training.gan.quality import Quality
 from training.metrics.classifier import DEFAULT_RUN
 from training.metrics.features import choose_features
@@ -61,15 +61,7 @@ def measure(run: Path, layout: DataLayout) -> tuple[dict[str, float], int, float
     saved = load_newest(run)
     config = saved.state["config"]
     data = load_set("fashion", config["resolution"], layout, download=False)
-    classes = len(config["classes"]) if config["conditional"] else 0
-    generator = build_generator(
-        config["network"],
-        config["resolution"],
-        1,
-        config["latent_size"],
-        config["generator_width"],
-        classes,
-    )
+    generator = generator_of(config)
     restore_module("average", generator, saved.tensors)
     extractor = choose_features("fashion", "fashion", _SAMPLES, layout)
     device = start_runtime(device="cpu").device

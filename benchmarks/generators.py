@@ -13,12 +13,13 @@ from pathlib import Path
 
 import click
 import numpy as np
-import onnxruntime as ort
 import torch
 from torch import Tensor
 from torchvision.utils import make_grid, save_image
 
+from benchmarks.committed import session
 from benchmarks.machine import describe
+from benchmarks.processes import REPOSITORY
 from benchmarks.tables import RESULTS, table, write_report
 from server.generation.latents import latents
 from training.data.layout import DataLayout
@@ -26,7 +27,6 @@ from training.data.sets import TrainingSet, load_set
 from training.metrics.distances import mean_pairwise_distance
 from training.metrics.features import FeatureExtractor, choose_features
 
-REPOSITORY = Path("model_repository")
 GENERATORS = ("landscapes", "nebulae", "fashion")
 _GRID = 64
 _BATCH = 32
@@ -44,9 +44,8 @@ class CommittedGenerator:
 
     def pictures(self, count: int) -> Tensor:
         """The pictures of seeds 0 to count - 1, [count, C, S, S] in [-1, 1]."""
-        path = REPOSITORY / f"{self.name}_generator/1/model.onnx"
-        session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        shapes = {item.name: item.shape for item in session.get_inputs()}
+        model = session(f"{self.name}_generator")
+        shapes = {item.name: item.shape for item in model.get_inputs()}
         parts = []
         for first in range(0, count, _BATCH):
             seeds = range(first, min(first + _BATCH, count))
@@ -54,7 +53,7 @@ class CommittedGenerator:
             if "label" in shapes:
                 classes = np.array(seeds) % shapes["label"][1]
                 feeds["label"] = np.eye(shapes["label"][1], dtype=np.float32)[classes]
-            parts.append(torch.from_numpy(session.run(["image"], feeds)[0]))
+            parts.append(torch.from_numpy(model.run(["image"], feeds)[0]))
         return torch.cat(parts)
 
 

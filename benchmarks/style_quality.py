@@ -16,23 +16,24 @@ from pathlib import Path
 
 import click
 import numpy as np
-import onnxruntime as ort
 import torch
 from PIL import ImageOps
 from torch import Tensor
 from torchvision.utils import make_grid, save_image
 from tqdm import tqdm
 
+from benchmarks.committed import median_seconds, session
 from benchmarks.machine import describe
+from benchmarks.processes import REPOSITORY
 from benchmarks.tables import RESULTS, table, write_report
 from training.data.images import find_pictures, open_rgb, pixels_of, to_unit_range
 from training.data.layout import DataLayout, require
 from training.pretrained.vgg import load_perceptual
 from training.style.config import StyleConfig
-from training.style.gatys import measure_style, optimise
+from training.style.gatys import optimise
+from training.style.losses import measure_style
 from training.style.pictures import load_style
 
-REPOSITORY = Path("model_repository")
 _STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _TIMED_RUNS = 20
 _CONTENTS = ("bison", "moose")
@@ -43,8 +44,8 @@ class CommittedStylizer:
 
     def __init__(self) -> None:
         """Load all three."""
-        self._stylizer = _session("stylizer")
-        self._encoder = _session("style_encoder")
+        self._stylizer = session("stylizer")
+        self._encoder = session("style_encoder")
         styles = json.loads((REPOSITORY / "stylizer/styles.json").read_text())
         self.identity = np.array(styles["identity"], np.float32)
         self.codes = {
@@ -64,22 +65,12 @@ class CommittedStylizer:
 
     def seconds(self, image: Tensor, code: np.ndarray) -> float:
         """Median time to paint one picture."""
-        times = []
-        for _ in range(_TIMED_RUNS):
-            started = time.perf_counter()
-            self.paint(image, code)
-            times.append(time.perf_counter() - started)
-        return statistics.median(times)
-
-
-def _session(name: str) -> ort.InferenceSession:
-    path = str(REPOSITORY / name / "1/model.onnx")
-    return ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+        return median_seconds(lambda: self.paint(image, code), _TIMED_RUNS)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One style, medians over the contents.
+    """One style, means over the contents.
 
     Attributes:
         name: of the style.
@@ -130,7 +121,7 @@ class Examiner:
     def measure(self, name: str, painting: Path, code: np.ndarray) -> Measured:
         """Paint the contents and let the optimiser run until it is as good."""
         style = load_style(painting, self._config.style_side, self._config.crop)
-        grams = measure_style(style, self._objective, self._perceptual)
+        grams = measure_style(self._perceptual, style, self._objective.layer_weights)
         losses, falls, iterations, seconds = [], [], [], []
         for content in self.contents:
             weights = [np.float32(strength) for strength in _STRENGTHS]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import statistics
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,10 +20,10 @@ import torch
 from PIL import ImageOps
 from torch import Tensor
 
+from benchmarks.committed import median_seconds
 from benchmarks.machine import describe
 from benchmarks.tables import RESULTS, table, write_report
-from export.graphs import StylizerGraph
-from export.models import ANY, ExportedModel, TensorSpec
+from export.models import stylizer_model
 from export.onnx_file import write_onnx
 from training.data.images import find_pictures, open_rgb, pixels_of, to_unit_range
 from training.data.layout import DataLayout
@@ -73,16 +72,7 @@ def trained(config: StyleConfig, layout: DataLayout) -> StyleTrainer:
 
 def latency(stylizer: Stylizer) -> float:
     """Median seconds for one picture of 256x256 on onnxruntime with two threads."""
-    model = ExportedModel(
-        "stylizer",
-        StylizerGraph(stylizer).eval(),
-        (
-            TensorSpec("image", "TYPE_FP32", (3, ANY, ANY)),
-            TensorSpec("style_code", "TYPE_FP32", (stylizer.code_size,)),
-        ),
-        (TensorSpec("pixels", "TYPE_UINT8", (ANY, ANY, 3)),),
-        {},
-    )
+    model = stylizer_model(stylizer, {})
     options = ort.SessionOptions()
     options.intra_op_num_threads = 2
     with tempfile.TemporaryDirectory() as folder:
@@ -93,12 +83,7 @@ def latency(stylizer: Stylizer) -> float:
         "image": np.zeros((1, 3, _SIDE, _SIDE), np.float32),
         "style_code": stylizer.initial_codes(1).numpy(),
     }
-    times = []
-    for _ in range(_TIMED_RUNS):
-        started = time.perf_counter()
-        session.run(None, feeds)
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+    return median_seconds(lambda: session.run(None, feeds), _TIMED_RUNS)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ import click
 import torch
 
 from export.errors import ExportError
-from export.models import ExportedModel, gan_models, load_checkpoint, style_models
+from export.models import ExportedModel, gan_models, style_models
 from export.onnx_file import write_onnx
 from export.parity import check_parity
 from export.repository import (
@@ -24,6 +24,7 @@ from export.repository import (
     write_ensemble,
 )
 from export.styles import write_style_table
+from training.checkpoint import load_newest
 from training.data.layout import DEFAULT_ROOT, DataLayout
 from training.errors import TrainingError
 
@@ -42,13 +43,13 @@ def export_all(
         layout: where the style encoder's trunk lies.
 
     Raises:
-        ExportError: a checkpoint is missing, or a file fails its parity check.
-        TrainingError: a checkpoint or the encoder's trunk cannot be read.
+        ExportError: a checkpoint is of something else, or a file fails its parity check.
+        TrainingError: a checkpoint is missing, or it or the encoder's trunk cannot be read.
     """
     torch.manual_seed(_PARITY_SEED)
     pairs = [gan_models(run, layout) for run in gans]
     models = [model for pair in pairs for model in pair]
-    style_run = None if style is None else load_checkpoint(style)
+    style_run = None if style is None else load_newest(style)
     if style_run is not None:
         models += style_models(style_run, layout)
         code = models[-2].inputs[1]

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from export.errors import ExportError
 from export.graphs import CANVAS_SIZE, GeneratorGraph, StylizerGraph, plain
 from export.provenance import measures, provenance
-from training import checkpoint
-from training.checkpoint import Checkpoint, restore_module
+from training.checkpoint import Checkpoint, load_newest, restore_module
 from training.data.layout import DataLayout
-from training.gan.networks.build import build_discriminator, build_generator
+from training.gan.networks.build import class_count, discriminator_of, generator_of
 from training.pretrained.lite0 import load_lite0
 from training.style.config import StyleConfig
 from training.style.encoder import ENCODER_TAPS, StyleEncoder, StyleHead
@@ -82,19 +81,6 @@ class ExportedModel:
         return examples
 
 
-def load_checkpoint(folder: Path) -> Checkpoint:
-    """The newest checkpoint of a run.
-
-    Raises:
-        ExportError: there is none.
-        CheckpointError: it cannot be read.
-    """
-    saved = checkpoint.load_latest(folder)
-    if saved is None:
-        raise ExportError(f"{folder}: expected a checkpoint, found none; run `make train` first")
-    return saved
-
-
 def _config(saved: Checkpoint, key: str, wanted: str) -> dict[str, Any]:
     config: dict[str, Any] = saved.state["config"]
     if key not in config:
@@ -106,37 +92,21 @@ def gan_models(run: Path, layout: DataLayout) -> list[ExportedModel]:
     """Generator (averaged weights) and discriminator of a GAN run, named after its folder.
 
     Raises:
-        ExportError: the run has no checkpoint, or one of something else.
-        CheckpointError: it cannot be read, or holds other networks than its settings say.
+        ExportError: the run's checkpoint is of something else.
+        CheckpointError: there is none, or it cannot be read or holds other networks than it says.
     """
-    saved = load_checkpoint(run)
+    saved = load_newest(run)
     config = _config(saved, "generator_width", "a GAN")
-    side, channels = config["resolution"], config["channels"]
-    classes = len(config["classes"]) if config["conditional"] else 0
-    generator = build_generator(
-        config["network"],
-        side,
-        channels,
-        config["latent_size"],
-        config["generator_width"],
-        classes,
-    )
+    generator = generator_of(config)
     restore_module("average", generator, saved.tensors)
-    discriminator = build_discriminator(
-        config["discriminator"],
-        side,
-        channels,
-        config["discriminator_width"],
-        classes,
-        layout,
-        config["spectral_norm"],
-    )
+    discriminator = discriminator_of(config, layout)
     restore_module("discriminator", discriminator, saved.tensors)
+    classes, side = class_count(config), config["resolution"]
     metadata = provenance(saved, config["data_set"], _GAN_RECIPE) | measures(run)
     metadata["training.grid"] = f"{run.name}.png"
     if classes:
         metadata["training.classes"] = ",".join(config["classes"])
-    picture = TensorSpec("image", "TYPE_FP32", (channels, side, side))
+    picture = TensorSpec("image", "TYPE_FP32", (config["channels"], side, side))
     label = (TensorSpec("label", "TYPE_FP32", (classes,)),) if classes else ()
     return [
         ExportedModel(
@@ -172,15 +142,20 @@ def style_models(saved: Checkpoint, layout: DataLayout) -> list[ExportedModel]:
     encoder = StyleEncoder(load_lite0(layout, ENCODER_TAPS), head)
     metadata = provenance(saved, "styles", _STYLE_RECIPE)
     metadata |= {"training.styles": ",".join(config["styles"]), "training.grid": "paintings.jpg"}
-    picture = TensorSpec("image", "TYPE_FP32", (3, ANY, ANY))
-    code = TensorSpec("style_code", "TYPE_FP32", (stylizer.code_size,))
-    return [
-        ExportedModel(
-            "stylizer",
-            StylizerGraph(stylizer).eval(),
-            (picture, code),
-            (TensorSpec("pixels", "TYPE_UINT8", (ANY, ANY, 3)),),
-            metadata,
+    model = stylizer_model(stylizer, metadata)
+    picture, code = model.inputs
+    return [model, ExportedModel("style_encoder", encoder.eval(), (picture,), (code,), metadata)]
+
+
+def stylizer_model(stylizer: Stylizer, metadata: Mapping[str, str]) -> ExportedModel:
+    """A stylizer on its way to the repository."""
+    return ExportedModel(
+        "stylizer",
+        StylizerGraph(stylizer).eval(),
+        (
+            TensorSpec("image", "TYPE_FP32", (3, ANY, ANY)),
+            TensorSpec("style_code", "TYPE_FP32", (stylizer.code_size,)),
         ),
-        ExportedModel("style_encoder", encoder.eval(), (picture,), (code,), metadata),
-    ]
+        (TensorSpec("pixels", "TYPE_UINT8", (ANY, ANY, 3)),),
+        metadata,
+    )

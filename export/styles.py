@@ -16,9 +16,8 @@ import click
 from torch import Tensor
 
 from export.errors import ExportError
-from export.models import load_checkpoint
 from training import checkpoint
-from training.checkpoint import Checkpoint
+from training.checkpoint import Checkpoint, load_newest
 from training.data.paintings import PAINTINGS
 from training.errors import TrainingError
 from training.style.config import StyleConfig
@@ -57,10 +56,10 @@ def add_style(run: Path, stylizer: Path) -> str:
         The style's name.
 
     Raises:
-        ExportError: there is no such style or table, or the code is of another stylizer.
-        CheckpointError: the style's checkpoint cannot be read.
+        ExportError: there is no such table, or the code is of another stylizer or of no style.
+        CheckpointError: the style has no checkpoint, or it cannot be read.
     """
-    saved = load_checkpoint(run)
+    saved = load_newest(run)
     about = saved.state["config"]
     if "code" not in saved.tensors:
         raise ExportError(f"{run}: expected an added style, got a checkpoint with {sorted(about)}")

@@ -103,7 +103,10 @@ def load_newest(folder: Path) -> Checkpoint:
     """
     saved = load_latest(folder)
     if saved is None:
-        raise CheckpointError(f"{folder}: expected a run folder with a checkpoint, found none")
+        raise CheckpointError(
+            f"{folder}: expected a checkpoint, found none; run `make train` first, or name another "
+            f"run"
+        )
     return saved
 
 

@@ -42,21 +42,16 @@ def training_command(
         recipes: sets of defaults by name, chosen by `--recipe`.
     """
 
-    def command(
-        folder: Path,
-        data: Path,
-        threads: int | None,
-        device: str,
-        intervals: Mapping[str, int],
-        options: Mapping[str, Any],
-    ) -> None:
+    def command(folder: Path, data: Path, threads: int | None, device: str, **rest: Any) -> None:
+        rest.pop("recipe", None)
+        intervals = {field.name: rest.pop(f"{field.name}_every") for field in fields(Intervals)}
         if threads is not None:
             torch.set_num_threads(threads)
         # Denormal numbers make CPU arithmetic many times slower and matter to no gradient.
         torch.set_flush_denormal(True)
         try:
-            runtime = start_runtime(options.get("precision", "fp32"), device)
-            trainer = build(config_class(**options), DataLayout(data), runtime)
+            runtime = start_runtime(rest.get("precision", "fp32"), device)
+            trainer = build(config_class(**rest), DataLayout(data), runtime)
             finished = run(trainer, folder, Intervals(**intervals), runtime)
         except TrainingError as error:
             click.echo(f"training: {error}", err=True)
@@ -64,16 +59,10 @@ def training_command(
         if not finished:
             sys.exit(_INTERRUPTED)
 
-    def callback(folder: Path, data: Path, threads: int | None, device: str, **rest: Any) -> None:
-        names = [field.name for field in fields(Intervals)]
-        intervals = {name: rest.pop(f"{name}_every") for name in names}
-        rest.pop("recipe", None)
-        command(folder, data, threads, device, intervals, rest)
-
     recipe = [_recipe_option(recipes)] if recipes else []
     return click.Command(
         None,
-        callback=callback,
+        callback=command,
         help=help_text,
         params=[*recipe, *_loop_options(default_run), *_config_options(config_class)],
         context_settings={"show_default": True},

@@ -13,14 +13,14 @@ from synthetic_data import write_random_lite0
 
 from export.__main__ import main
 from export.errors import ParityError
-from export.models import load_checkpoint, style_models
+from export.models import style_models
 from export.onnx_file import OPSET
 from export.parity import check_parity
 from export.styles import main as add_style
 from server.engines.base import InferenceRequest
 from server.engines.onnxruntime.engine import OnnxRuntimeEngine
 from training import checkpoint
-from training.checkpoint import Checkpoint, prefixed
+from training.checkpoint import Checkpoint, load_newest, prefixed
 from training.data.layout import DataLayout
 from training.gan.networks.build import build_discriminator, build_generator
 from training.style.encoder import StyleHead
@@ -131,7 +131,7 @@ def test_batch_axis_is_dynamic_and_provenance_is_inside(repository: Path, name: 
 async def test_the_engine_serves_what_was_exported(repository: Path, runs: Path) -> None:
     engine = OnnxRuntimeEngine(repository)
     await engine.start()
-    codes = load_checkpoint(runs / "style").tensors["codes"].numpy()
+    codes = load_newest(runs / "style").tensors["codes"].numpy()
     inputs = {"latent": np.ones((2, 16), np.float32), "style_code": codes}
     pixels = (await engine.infer(InferenceRequest("scenes", inputs))).outputs["pixels"]
     inputs["label"] = np.eye(3, dtype=np.float32)[:2]
@@ -147,7 +147,7 @@ async def test_the_engine_serves_what_was_exported(repository: Path, runs: Path)
 
 @pytest.mark.parametrize("sides", [(32, 32), (33, 50), (101, 77)])
 def test_stylizer_takes_any_side(repository: Path, runs: Path, sides: tuple[int, int]) -> None:
-    model, _ = style_models(load_checkpoint(runs / "style"), DataLayout(runs / "data"))
+    model, _ = style_models(load_newest(runs / "style"), DataLayout(runs / "data"))
     assert len(list(check_parity(model, repository / "stylizer/1/model.onnx", sides))) == 3
 
 
@@ -158,7 +158,7 @@ def test_parity_check_fails_on_other_weights(repository: Path, runs: Path, tmp_p
     array[0] += 0.05
     weight.CopyFrom(numpy_helper.from_array(array, weight.name))
     onnx.save(proto, tmp_path / "model.onnx")
-    model, _ = style_models(load_checkpoint(runs / "style"), DataLayout(runs / "data"))
+    model, _ = style_models(load_newest(runs / "style"), DataLayout(runs / "data"))
     with pytest.raises(ParityError, match=r"is over 1e-03|bytes differ by"):
         list(check_parity(model, tmp_path / "model.onnx"))
 

@@ -20,6 +20,7 @@ from training.style.losses import (
     Objective,
     content_loss,
     gram,
+    measure_style,
     parse_layer_weights,
     style_loss,
     total_variation,
@@ -156,7 +157,7 @@ def test_the_pool_varies_and_measures(layout: DataLayout) -> None:
 @pytest.mark.parametrize("start", gatys.STARTS)
 def test_the_optimiser_falls_below_its_start(layout: DataLayout, method: str, start: str) -> None:
     perceptual = load_vgg16(layout, OBJECTIVE.layers)
-    grams = gatys.measure_style(picture(40, 40).flip(1), OBJECTIVE, perceptual)
+    grams = measure_style(perceptual, picture(40, 40).flip(1), OBJECTIVE.layer_weights)
     steps = gatys.optimise(picture(), grams, OBJECTIVE, perceptual, method, start)
     losses = [step.loss for step in itertools.islice(steps, 12)]
     assert losses[-1] < 0.9 * losses[0]

@@ -47,6 +47,11 @@ class TrainingSet:
     classes: tuple[str, ...] = ()
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """What a run's checkpoints keep of the set, because its networks depend on it."""
+        return {"channels": self.channels, "classes": list(self.classes)}
+
+    @property
     def is_small(self) -> bool:
         """Whether a discriminator would learn the pictures by heart."""
         return len(self.crops) < SMALL_SET

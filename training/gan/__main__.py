@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from training.data.layout import DataLayout
 from training.data.sets import load_set
 from training.errors import SettingsError
 from training.gan.config import RECIPES, GanConfig
-from training.gan.networks.build import build_discriminator, build_generator
+from training.gan.networks.build import discriminator_of, generator_of
 from training.gan.quality import Quality
 from training.gan.trainer import GanTrainer
 from training.metrics.features import choose_features
@@ -31,25 +32,10 @@ def build(config: GanConfig, layout: DataLayout, runtime: Runtime) -> GanTrainer
             f"conditional: {config.data_set} has no classes; put the pictures into one sub-folder "
             f"per class, or leave the setting out"
         )
-    classes = len(data.classes) if config.conditional else 0
     torch.manual_seed(config.seed)
-    generator = build_generator(
-        config.network,
-        config.resolution,
-        data.channels,
-        config.latent_size,
-        config.generator_width,
-        classes,
-    )
-    discriminator = build_discriminator(
-        config.discriminator,
-        config.resolution,
-        data.channels,
-        config.discriminator_width,
-        classes,
-        layout,
-        config.spectral_norm,
-    )
+    settings = {**asdict(config), **data.settings}
+    generator = generator_of(settings)
+    discriminator = discriminator_of(settings, layout)
     extractor = choose_features(
         config.metric_features, config.data_set, config.metric_samples, layout
     )

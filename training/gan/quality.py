@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.data.sets import TrainingSet
+from training.gan.networks.layers import class_weights
 from training.metrics.distances import mean_pairwise_distance, named
 from training.metrics.features import FeatureExtractor
 
@@ -89,6 +90,6 @@ class Quality:
             latent = torch.randn(size, self._latent_size, generator=random).to(self._device)
             label = None
             if self._classes:
-                classes = torch.arange(first, first + size) % self._classes
-                label = F.one_hot(classes, self._classes).float().to(self._device)
+                classes = torch.arange(first, first + size)
+                label = class_weights(classes, self._classes, self._device)
             yield generator(latent, label).float().cpu()

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.utils import make_grid
 
@@ -25,6 +24,8 @@ from training.gan.augment import augment, draw_amounts
 from training.gan.average import update_average
 from training.gan.config import GanConfig
 from training.gan.losses import adversarial_loss
+from training.gan.networks.build import class_count
+from training.gan.networks.layers import class_weights
 from training.gan.overfitting import AugmentationSchedule, sign_above
 from training.gan.penalties import gradient_penalty
 from training.gan.quality import Quality
@@ -71,7 +72,7 @@ class GanTrainer:
         self._penalty = gradient_penalty(config.penalty)
         self._augmentation = AugmentationSchedule(config.augment, data.is_small)
         self._random = torch.Generator().manual_seed(config.seed)
-        self._classes = len(data.classes) if config.conditional else 0
+        self._classes = class_count(self.config)
         self.generator = self._place(generator)
         self.discriminator = self._place(discriminator)
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
@@ -99,8 +100,7 @@ class GanTrainer:
     @property
     def config(self) -> Mapping[str, Any]:
         """The run's settings, and what the data made of them."""
-        data = {"channels": self._data.channels, "classes": list(self._data.classes)}
-        return {**asdict(self._config), **data}
+        return {**asdict(self._config), **self._data.settings}
 
     @property
     def steps_done(self) -> int:
@@ -177,7 +177,7 @@ class GanTrainer:
         image, classes = self._data.crops.draw_labelled(batch, self._random, self._rows)
         label = None
         if self._classes and classes is not None:
-            label = F.one_hot(classes, self._classes).float().to(self._runtime.device)
+            label = class_weights(classes, self._classes, self._runtime.device)
         image = image.to(self._runtime.device, memory_format=torch.channels_last)
         return self._augment(image), label
 
@@ -268,16 +268,13 @@ class GanTrainer:
         columns = self._classes or 8
         count = _SAMPLES // columns * columns
         latent = torch.randn(count, self._config.latent_size, generator=fixed)
-        pictures = self.average(latent.to(self._runtime.device), self._cycled_label(count))
+        label = None
+        if self._classes:
+            label = class_weights(torch.arange(count), self._classes, self._runtime.device)
+        pictures = self.average(latent.to(self._runtime.device), label)
         return make_grid(
             pictures, nrow=columns, padding=1, normalize=True, value_range=(-1, 1)
         ).cpu()
-
-    def _cycled_label(self, count: int) -> Tensor | None:
-        if not self._classes:
-            return None
-        classes = torch.arange(count) % self._classes
-        return F.one_hot(classes, self._classes).float().to(self._runtime.device)
 
     def to_checkpoint(self) -> Checkpoint:
         """Networks, averaged weights, optimisers, random state, alarms and augmentation."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from training.checkpoint import load_newest
 from training.data.images import find_pictures, to_unit_range
@@ -21,7 +19,7 @@ from training.style.config import StyleConfig
 from training.style.content import CONTENT_SIZE, content_crops
 from training.style.encoder import ENCODER_TAPS
 from training.style.pictures import load_style
-from training.style.pool import StylePool, measure, variations
+from training.style.pool import measure, variations
 from training.style.trainer import StyleTrainer
 
 _SAMPLES = 2
@@ -43,17 +41,15 @@ def build(config: StyleConfig, layout: DataLayout, runtime: Runtime) -> StyleTra
     more = find_pictures([require(layout.style_pool, "pictures for the style encoder")])
     pool = [*named, *(load_style(path, config.style_side, config.crop) for path in more)]
 
-    def measured(styles: Sequence[Tensor]) -> StylePool:
-        layers = list(config.objective.layer_weights)
-        return measure(styles, perceptual, layers, load_lite0(layout, ENCODER_TAPS))
-
+    layers = list(config.objective.layer_weights)
+    trunk = load_lite0(layout, ENCODER_TAPS)
     random = torch.Generator().manual_seed(config.seed)
     varied = [item for style in pool for item in variations(style, config.variations, random)]
     trainer = StyleTrainer(
         config,
         names=[painting.name for painting in PAINTINGS],
-        named=measured(named),
-        pool=measured(varied),
+        named=measure(named, perceptual, layers, trunk),
+        pool=measure(varied, perceptual, layers, trunk),
         content=content,
         perceptual=perceptual,
         samples=to_unit_range(chosen),

@@ -37,7 +37,7 @@ from training.schedules import cosine
 from training.style.config import StyleConfig
 from training.style.content import content_crops, draw_content
 from training.style.encoder import ENCODER_TAPS, StyleEncoder, StyleHead
-from training.style.gatys import measure_style
+from training.style.losses import measure_style
 from training.style.networks import Stylizer
 from training.style.pictures import load_style
 
@@ -200,7 +200,7 @@ def build(
         trained,
         stylizer,
         code,
-        measure_style(style, trained.objective, perceptual),
+        measure_style(perceptual, style, trained.objective.layer_weights),
         content_crops(layout, trained.crop)[0],
         perceptual,
     )

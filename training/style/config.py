@@ -79,12 +79,7 @@ class StyleConfig:
     def shape(self) -> StylizerShape:
         """The network's shape."""
         return StylizerShape(
-            self.outer,
-            self.middle,
-            self.inner,
-            self.residual_blocks,
-            self.outer_kernel,
-            self.separable,
+            **{field.name: getattr(self, field.name) for field in fields(StylizerShape)}
         )
 
     @property

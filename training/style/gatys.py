@@ -22,7 +22,7 @@ from training.data.layout import DEFAULT_ROOT, DataLayout
 from training.errors import SettingsError, TrainingError
 from training.pretrained.vgg import PerceptualNetwork, load_perceptual
 from training.style.config import StyleConfig
-from training.style.losses import Objective, gram
+from training.style.losses import Objective, measure_style
 from training.style.pictures import load_style
 
 METHODS = ("lbfgs", "adam")
@@ -105,15 +105,6 @@ def optimise(
             picture.clamp_(-1.0, 1.0)
 
 
-def measure_style(
-    style: Tensor, objective: Objective, perceptual: PerceptualNetwork
-) -> dict[str, Tensor]:
-    """Gram matrices [1, C, C] by layer of a style picture [1, 3, H, W]."""
-    with torch.no_grad():
-        features = perceptual(style)
-        return {name: gram(features[name]) for name in objective.layer_weights}
-
-
 _DEFAULTS = StyleConfig()
 
 
@@ -148,7 +139,7 @@ def main(
         objective = settings.objective
         network = load_perceptual(settings.perceptual, DataLayout(data), objective.layers)
         pictures = [load_style(path, side, _LEAST_SIDE) for path in (content, style)]
-        grams = measure_style(pictures[1], objective, network)
+        grams = measure_style(network, pictures[1], objective.layer_weights)
         steps = optimise(pictures[0], grams, objective, network, method, start)
         for _ in (bar := tqdm(range(iterations + 1))):
             newest = next(steps)

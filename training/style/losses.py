@@ -9,7 +9,7 @@ w_l, alpha and beta are here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +23,15 @@ def gram(features: Tensor) -> Tensor:
     """Channel correlations [B, C, C] of [B, C, H, W], averaged over positions."""
     flat = features.flatten(2)
     return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+
+@torch.no_grad()
+def measure_style(
+    perceptual: PerceptualNetwork, picture: Tensor, layers: Iterable[str]
+) -> dict[str, Tensor]:
+    """Gram matrices [1, C, C] by layer of a style picture [1, 3, H, W]."""
+    features = perceptual(picture)
+    return {name: gram(features[name]) for name in layers}
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from training.pretrained.lite0 import Lite0
 from training.pretrained.vgg import PerceptualNetwork
 from training.style.encoder import style_statistics
-from training.style.losses import gram
+from training.style.losses import measure_style
 
 # All orders of red, green and blue: the same strokes in six palettes.
 _PALETTES = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
@@ -84,15 +84,9 @@ def measure(
     trunk: Lite0,
 ) -> StylePool:
     """Grams, statistics and palettes of pictures [1, 3, H, W] in [-1, 1]."""
-    grams: dict[str, list[Tensor]] = {name: [] for name in layers}
-    statistics = []
-    for picture in pictures:
-        features = perceptual(picture)
-        for name in layers:
-            grams[name].append(gram(features[name]))
-        statistics.append(style_statistics(trunk, picture))
+    grams = [measure_style(perceptual, picture, layers) for picture in pictures]
     return StylePool(
-        {name: torch.cat(values) for name, values in grams.items()},
-        torch.cat(statistics),
+        {name: torch.cat([each[name] for each in grams]) for name in layers},
+        torch.cat([style_statistics(trunk, picture) for picture in pictures]),
         torch.cat([palette(picture) for picture in pictures]),
     )

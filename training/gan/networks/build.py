@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -40,6 +40,11 @@ def check_network(name: str, known: tuple[str, ...], field: str, side: int, chan
         )
 
 
+def _family(name: str) -> Any:
+    """The module of a convolutional family."""
+    return {"dcgan": dcgan, "residual": residual}[name]
+
+
 def build_generator(
     name: str, side: int, channels: int, latent_size: int, width: int, classes: int
 ) -> nn.Module:
@@ -51,8 +56,7 @@ def build_generator(
     check_network(name, GENERATORS, "--network", side, channels)
     if name == "mlp":
         return mlp.Generator(latent_size, classes)
-    family: Any = {"dcgan": dcgan, "residual": residual}[name]
-    generator: nn.Module = family.Generator(side, channels, latent_size, width, classes)
+    generator: nn.Module = _family(name).Generator(side, channels, latent_size, width, classes)
     return generator
 
 
@@ -86,8 +90,7 @@ def build_discriminator(
     if name == "mlp":
         discriminator: nn.Module = mlp.Discriminator(classes)
     else:
-        family: Any = {"dcgan": dcgan, "residual": residual}[name]
-        discriminator = family.Discriminator(side, channels, width, classes)
+        discriminator = _family(name).Discriminator(side, channels, width, classes)
     if normalise_spectrum:
         for module in list(discriminator.modules()):
             if isinstance(module, nn.Conv2d | nn.Linear):
@@ -95,7 +98,40 @@ def build_discriminator(
     return discriminator
 
 
-@torch.no_grad()
-def parameter_count(module: nn.Module) -> int:
-    """Number of trained parameters."""
-    return sum(item.numel() for item in module.parameters() if item.requires_grad)
+def class_count(settings: Mapping[str, Any]) -> int:
+    """Number of class weights that a run's networks take: 0 unless it is conditional."""
+    return len(settings["classes"]) if settings["conditional"] else 0
+
+
+def generator_of(settings: Mapping[str, Any]) -> nn.Module:
+    """The generator that a run's settings describe, as its checkpoints hold them.
+
+    Raises:
+        SettingsError: there is no such network, or it makes no such pictures.
+    """
+    return build_generator(
+        settings["network"],
+        settings["resolution"],
+        settings["channels"],
+        settings["latent_size"],
+        settings["generator_width"],
+        class_count(settings),
+    )
+
+
+def discriminator_of(settings: Mapping[str, Any], layout: DataLayout) -> nn.Module:
+    """The discriminator that a run's settings describe, as its checkpoints hold them.
+
+    Raises:
+        SettingsError: there is no such network, or it judges no such pictures.
+        DataError: its pretrained trunk is missing.
+    """
+    return build_discriminator(
+        settings["discriminator"],
+        settings["resolution"],
+        settings["channels"],
+        settings["discriminator_width"],
+        class_count(settings),
+        layout,
+        settings["spectral_norm"],
+    )

@@ -35,6 +35,11 @@ def with_label(latent: Tensor, label: Tensor | None) -> Tensor:
     return features if label is None else torch.cat([features, label[:, :, None, None]], dim=1)
 
 
+def class_weights(classes: Tensor, count: int, device: torch.device) -> Tensor:
+    """Weight 1 for each picture's class, [B, count] of int64 [B]; numbers over `count` wrap."""
+    return F.one_hot(classes % count, count).float().to(device)
+
+
 def of_label(scores: Tensor, label: Tensor | None) -> Tensor:
     """The score [B, 1] of each picture's class out of one score per class [B, classes].
 
