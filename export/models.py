@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from export.errors import ExportError
 from export.graphs import CANVAS_SIZE, GeneratorGraph, StylizerGraph, plain
 from export.provenance import measures, provenance
+from export.styles import STYLE_TABLE
 from training.checkpoint import Checkpoint, load_newest, restore_module
 from training.data.layout import DataLayout
 from training.gan.networks.build import class_count, discriminator_of, generator_of
@@ -22,6 +24,7 @@ from training.style.encoder import ENCODER_TAPS, StyleEncoder, StyleHead
 from training.style.networks import Stylizer
 
 ANY = -1
+STYLE_ENCODER = "style_encoder"
 _GAN_RECIPE = (
     "network",
     "discriminator",
@@ -63,6 +66,7 @@ class ExportedModel:
         inputs: in the order of forward's arguments.
         outputs: in the order of forward's results.
         metadata: goes into the ONNX file.
+        parameters: go into the configuration: what else the gateway must know of the model.
     """
 
     name: str
@@ -70,6 +74,7 @@ class ExportedModel:
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     metadata: Mapping[str, str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def example(self, batch: int, sides: tuple[int, int]) -> dict[str, Tensor]:
         """Random inputs of `batch` rows; open dimensions get `sides` in turn."""
@@ -104,8 +109,12 @@ def gan_models(run: Path, layout: DataLayout) -> list[ExportedModel]:
     classes, side = class_count(config), config["resolution"]
     metadata = provenance(saved, config["data_set"], _GAN_RECIPE) | measures(run)
     metadata["training.grid"] = f"{run.name}.png"
+    discriminator_name = f"{run.name}_discriminator"
+    parameters = {"impasto.discriminator": discriminator_name}
     if classes:
         metadata["training.classes"] = ",".join(config["classes"])
+        # Names of folders, which may hold any separator.
+        parameters["impasto.classes"] = json.dumps(config["classes"])
     picture = TensorSpec("image", "TYPE_FP32", (config["channels"], side, side))
     label = (TensorSpec("label", "TYPE_FP32", (classes,)),) if classes else ()
     return [
@@ -115,9 +124,10 @@ def gan_models(run: Path, layout: DataLayout) -> list[ExportedModel]:
             (TensorSpec("latent", "TYPE_FP32", (config["latent_size"],)), *label),
             (picture, TensorSpec("canvas", "TYPE_FP32", (3, CANVAS_SIZE, CANVAS_SIZE))),
             metadata,
+            parameters,
         ),
         ExportedModel(
-            f"{run.name}_discriminator",
+            discriminator_name,
             plain(discriminator).eval(),
             (picture, *label),
             (TensorSpec("score", "TYPE_FP32", (1,)),),
@@ -144,7 +154,7 @@ def style_models(saved: Checkpoint, layout: DataLayout) -> list[ExportedModel]:
     metadata |= {"training.styles": ",".join(config["styles"]), "training.grid": "paintings.jpg"}
     model = stylizer_model(stylizer, metadata)
     picture, code = model.inputs
-    return [model, ExportedModel("style_encoder", encoder.eval(), (picture,), (code,), metadata)]
+    return [model, ExportedModel(STYLE_ENCODER, encoder.eval(), (picture,), (code,), metadata)]
 
 
 def stylizer_model(stylizer: Stylizer, metadata: Mapping[str, str]) -> ExportedModel:
@@ -158,4 +168,5 @@ def stylizer_model(stylizer: Stylizer, metadata: Mapping[str, str]) -> ExportedM
         ),
         (TensorSpec("pixels", "TYPE_UINT8", (ANY, ANY, 3)),),
         metadata,
+        {"impasto.style_table": STYLE_TABLE, "impasto.style_encoder": STYLE_ENCODER},
     )

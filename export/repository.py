@@ -14,10 +14,8 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from export.errors import ExportError
 from export.graphs import CANVAS_SIZE
 from export.models import ExportedModel, TensorSpec
-from export.styles import STYLE_TABLE
 
 MAX_BATCH_SIZE = 8
-_STYLE_TABLE_PARAMETER = "impasto.style_table"
 VERSION = "1"
 
 
@@ -68,8 +66,8 @@ def model_config(model: ExportedModel) -> ModelConfig:
     _add_tensors(config, model.inputs, model.outputs)
     # Greedy batching: take what waits when an instance becomes free, never wait for more.
     config.dynamic_batching.SetInParent()
-    if model.name == "stylizer":
-        config.parameters[_STYLE_TABLE_PARAMETER].string_value = STYLE_TABLE
+    for name, value in model.parameters.items():
+        config.parameters[name].string_value = value
     return config
 
 

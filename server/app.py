@@ -15,7 +15,9 @@ from server.engines.base import Engine
 from server.engines.choice import engine_of
 from server.errors import StartupError
 from server.generation.admission import Admission
-from server.generation.chain import Chain
+from server.generation.catalogue import Catalogue, read_catalogue
+from server.generation.encoding import Encoder, Threads
+from server.generation.parts import Parts
 from server.generation.pipeline import Pipeline
 from server.grpc.image_service import ImageService
 from server.grpc.inference_service import GrpcInferenceService
@@ -82,16 +84,28 @@ class Gateway:
         """Load the models, make a first picture, and answer calls from then on."""
         settings = self._settings
         await self._engine.start()
-        chain = await Chain.of(self._engine, settings.model, settings.model_repository)
-        await chain.warm_up()
-        pipeline = Pipeline(chain, Admission(settings.max_in_flight, self._metrics), self._metrics)
-        self._grpc.add(ImageService(pipeline, self._calls, self._metrics, settings.max_count))
+        threads = Threads()
+        catalogue = await read_catalogue(
+            self._engine, settings.model, settings.model_repository, threads
+        )
+        for chain in catalogue.chains.values():
+            await chain.warm_up()
+        parts = Parts(
+            catalogue,
+            Admission(settings.max_in_flight, self._metrics),
+            threads,
+            Encoder(threads, self._metrics),
+            self._metrics,
+            settings.max_count,
+        )
+        pipeline = Pipeline(parts)
+        self._grpc.add(ImageService(pipeline, self._calls, self._metrics))
         self._grpc.add_inference(GrpcInferenceService(self._inference, self._calls))
         self._calls.open()
         _spare_the_collector()
         await self._grpc.start()
         self._http.ready = True
-        self._announce(chain)
+        self._announce(catalogue)
         return pipeline
 
     def _handle_signals(self, stop: asyncio.Event) -> None:
@@ -105,9 +119,10 @@ class Gateway:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, on_signal)
 
-    def _announce(self, chain: Chain) -> None:
+    def _announce(self, catalogue: Catalogue) -> None:
         host = self._settings.host
-        _log.info("model %s, styles: %s", chain.model, ", ".join(chain.styles.names))
+        _log.info("models: %s", ", ".join(catalogue.chains))
+        _log.info("styles: %s", ", ".join(catalogue.default.stylizer.table.names))
         _log.info("http on http://%s/metrics", address(host, self._http.port))
         _log.info("ready: grpc on %s", address(host, self._grpc.port))
 

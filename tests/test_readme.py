@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,12 +41,17 @@ def test_there_are_commands_of_each_kind() -> None:
 def test_client_command(server: RunningServer, tmp_path: Path, command: str) -> None:
     words = shlex.split(command.split("#", maxsplit=1)[0])
     words[0] = str(Path(sys.executable).parent / "impasto")
+    for name in ("photo.jpg", "painting.jpg"):
+        shutil.copy(ROOT / "model_repository/paintings.jpg", tmp_path / name)
     done = subprocess.run(
         words, cwd=tmp_path, env=environment(server), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    target = tmp_path / words[words.index("-o") + 1]
-    assert target.stat().st_size > 0
+    if "-o" in words:
+        target = tmp_path / words[words.index("-o") + 1]
+        assert target.stat().st_size > 0
+    else:
+        assert done.stdout
 
 
 @pytest.mark.parametrize("code", PYTHON)

@@ -12,6 +12,17 @@
 from impasto.aio import AsyncClient
 from impasto.client import Client
 from impasto.errors import ImpastoError
-from impasto.pictures import Picture, PictureFormat, grid
+from impasto.options import Waypoint
+from impasto.pictures import ModelInfo, Picture, PictureFormat, StyleInfo, grid
 
-__all__ = ["AsyncClient", "Client", "ImpastoError", "Picture", "PictureFormat", "grid"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ImpastoError",
+    "ModelInfo",
+    "Picture",
+    "PictureFormat",
+    "StyleInfo",
+    "Waypoint",
+    "grid",
+]

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from types import TracebackType
+from typing import Unpack
 
 import grpc
 
-from impasto.errors import ImpastoError
-from impasto.pictures import Picture, PictureFormat
+from impasto.errors import rpc_errors
+from impasto.options import GenerateOptions, InterpolateOptions, StylizeOptions, Waypoint
+from impasto.pictures import ModelInfo, Picture, StyleInfo
+from impasto.v1 import image_service_pb2 as pb
 from impasto.v1 import image_service_pb2_grpc as pb_grpc
 from impasto.wire import (
     CHANNEL_OPTIONS,
     DEFAULT_TARGET,
     DEFAULT_TIMEOUT_SECONDS,
+    frame_of,
     generate_request,
+    interpolate_request,
+    models_of,
+    picture_of,
     pictures_of,
+    styles_of,
+    stylize_request,
 )
 
 
 class AsyncClient:
     """One connection to a server, for one event loop.
+
+    Methods, arguments and errors are those of `Client`; cancelling the awaiting task, or closing an
+    iterator, cancels the call on the server.
 
     Args:
         target: the server's gRPC address, `host:port`.
@@ -33,27 +46,72 @@ class AsyncClient:
         self._service = pb_grpc.ImageServiceStub(self._channel)
         self._timeout = timeout
 
-    async def generate(
-        self,
-        seed: int | None = None,
-        style: str = "",
-        count: int = 1,
-        style_strength: float = 1.0,
-        picture_format: PictureFormat = PictureFormat.PNG,
-        preserve_colour: bool = False,
-    ) -> list[Picture]:
-        """Generate pictures and paint them; arguments and errors as in `Client.generate`.
+    async def generate(self, **options: Unpack[GenerateOptions]) -> list[Picture]:
+        """Generate pictures and paint them, in the order of their seeds."""
+        request = generate_request(options)
+        with rpc_errors():
+            return pictures_of(await self._service.Generate(request, timeout=self._timeout))
 
-        Cancelling the awaiting task cancels the call on the server.
-        """
-        request = generate_request(
-            seed, style, count, style_strength, picture_format, preserve_colour
-        )
+    async def generate_stream(
+        self, **options: Unpack[GenerateOptions]
+    ) -> AsyncIterator[tuple[int, Picture]]:
+        """The same, each picture as soon as it is done, with its place in the order."""
+        call = self._service.GenerateStream(generate_request(options), timeout=self._timeout)
         try:
-            response = await self._service.Generate(request, timeout=self._timeout)
-        except grpc.RpcError as error:
-            raise ImpastoError.from_rpc(error) from error
-        return pictures_of(response)
+            with rpc_errors():
+                async for part in call:
+                    yield part.index, picture_of(part.picture, part.format, part.provenance)
+        finally:
+            call.cancel()
+
+    async def stylize(self, picture: bytes, **options: Unpack[StylizeOptions]) -> Picture:
+        """Paint a picture file (PNG, JPEG or WebP)."""
+        request = stylize_request(picture, options)
+        with rpc_errors():
+            answer = await self._service.Stylize(request, timeout=self._timeout)
+        return picture_of(answer.picture, answer.format, answer.provenance)
+
+    def interpolate(
+        self, start: Waypoint, end: Waypoint, **options: Unpack[InterpolateOptions]
+    ) -> AsyncIterator[Picture]:
+        """Walk from one picture to another, frame by frame."""
+        return self._walk(interpolate_request(start, end, options))
+
+    async def animate(
+        self,
+        start: Waypoint,
+        end: Waypoint,
+        frame_milliseconds: int = 80,
+        **options: Unpack[InterpolateOptions],
+    ) -> Picture:
+        """The same walk as one animated WebP; it has no `picture_format`."""
+        more = {"animation": True, "frame_milliseconds": frame_milliseconds}
+        (picture,) = [
+            picture
+            async for picture in self._walk(interpolate_request(start, end, options, **more))
+        ]
+        return picture
+
+    async def _walk(self, request: pb.InterpolateRequest) -> AsyncIterator[Picture]:
+        call = self._service.Interpolate(request, timeout=self._timeout)
+        try:
+            with rpc_errors():
+                async for part in call:
+                    yield frame_of(part, request.preserve_colour)
+        finally:
+            call.cancel()
+
+    async def models(self) -> list[ModelInfo]:
+        """The models that `model=` may name, the default first."""
+        with rpc_errors():
+            request = pb.ListModelsRequest()
+            return models_of(await self._service.ListModels(request, timeout=self._timeout))
+
+    async def styles(self) -> list[StyleInfo]:
+        """The styles that `style=` may name."""
+        with rpc_errors():
+            request = pb.ListStylesRequest()
+            return styles_of(await self._service.ListStyles(request, timeout=self._timeout))
 
     async def close(self) -> None:
         """Close the connection."""

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import TracebackType
+from typing import Unpack
 
 import grpc
 
-from impasto.errors import ImpastoError
-from impasto.pictures import Picture, PictureFormat
+from impasto.errors import rpc_errors
+from impasto.options import GenerateOptions, InterpolateOptions, StylizeOptions, Waypoint
+from impasto.pictures import ModelInfo, Picture, StyleInfo
+from impasto.v1 import image_service_pb2 as pb
 from impasto.v1 import image_service_pb2_grpc as pb_grpc
 from impasto.wire import (
     CHANNEL_OPTIONS,
     DEFAULT_TARGET,
     DEFAULT_TIMEOUT_SECONDS,
+    frame_of,
     generate_request,
+    interpolate_request,
+    models_of,
+    picture_of,
     pictures_of,
+    styles_of,
+    stylize_request,
 )
 
 
 class Client:
     """One connection to a server; thread-safe, made to be kept and shared.
+
+    Every method raises `ImpastoError` where the server refused or failed the call or cannot be
+    reached, and `ValueError` where a number does not fit the wire at all.
 
     Args:
         target: the server's gRPC address, `host:port`.
@@ -33,38 +46,73 @@ class Client:
         self._service = pb_grpc.ImageServiceStub(self._channel)
         self._timeout = timeout
 
-    def generate(
-        self,
-        seed: int | None = None,
-        style: str = "",
-        count: int = 1,
-        style_strength: float = 1.0,
-        picture_format: PictureFormat = PictureFormat.PNG,
-        preserve_colour: bool = False,
-    ) -> list[Picture]:
-        """Generate pictures and paint them.
+    def generate(self, **options: Unpack[GenerateOptions]) -> list[Picture]:
+        """Generate pictures and paint them, in the order of their seeds; see `GenerateOptions`."""
+        request = generate_request(options)
+        with rpc_errors():
+            return pictures_of(self._service.Generate(request, timeout=self._timeout))
 
-        Args:
-            seed: of the first picture, 0 to 2**64 - 1; picture i is made from seed + i. None: the
-                server draws one; it is in the pictures.
-            style: a style that the server knows; empty: not painted.
-            count: number of pictures.
-            style_strength: 0 (not painted) to 1.
-            picture_format: of `Picture.data`.
-            preserve_colour: whether the painting changes the luminance alone.
+    def generate_stream(self, **options: Unpack[GenerateOptions]) -> Iterator[tuple[int, Picture]]:
+        """The same, each picture as soon as it is done, with its place in the order.
 
-        Raises:
-            ImpastoError: the server refused or failed the call, or cannot be reached.
-            ValueError: a number does not fit the wire at all.
+        Closing the iterator cancels the call on the server.
         """
-        request = generate_request(
-            seed, style, count, style_strength, picture_format, preserve_colour
-        )
+        call = self._service.GenerateStream(generate_request(options), timeout=self._timeout)
         try:
-            response = self._service.Generate(request, timeout=self._timeout)
-        except grpc.RpcError as error:
-            raise ImpastoError.from_rpc(error) from error
-        return pictures_of(response)
+            with rpc_errors():
+                for part in call:
+                    yield part.index, picture_of(part.picture, part.format, part.provenance)
+        finally:
+            call.cancel()
+
+    def stylize(self, picture: bytes, **options: Unpack[StylizeOptions]) -> Picture:
+        """Paint a picture file (PNG, JPEG or WebP); see `StylizeOptions`."""
+        request = stylize_request(picture, options)
+        with rpc_errors():
+            answer = self._service.Stylize(request, timeout=self._timeout)
+        return picture_of(answer.picture, answer.format, answer.provenance)
+
+    def interpolate(
+        self, start: Waypoint, end: Waypoint, **options: Unpack[InterpolateOptions]
+    ) -> Iterator[Picture]:
+        """Walk from one picture to another, frame by frame; see `InterpolateOptions`.
+
+        Closing the iterator cancels the call on the server.
+        """
+        return self._walk(interpolate_request(start, end, options))
+
+    def animate(
+        self,
+        start: Waypoint,
+        end: Waypoint,
+        frame_milliseconds: int = 80,
+        **options: Unpack[InterpolateOptions],
+    ) -> Picture:
+        """The same walk as one animated WebP; it has no `picture_format`."""
+        more = {"animation": True, "frame_milliseconds": frame_milliseconds}
+        (picture,) = self._walk(interpolate_request(start, end, options, **more))
+        return picture
+
+    def _walk(self, request: pb.InterpolateRequest) -> Iterator[Picture]:
+        call = self._service.Interpolate(request, timeout=self._timeout)
+        try:
+            with rpc_errors():
+                for part in call:
+                    yield frame_of(part, request.preserve_colour)
+        finally:
+            call.cancel()
+
+    def models(self) -> list[ModelInfo]:
+        """The models that `model=` may name, the default first."""
+        with rpc_errors():
+            request = pb.ListModelsRequest()
+            return models_of(self._service.ListModels(request, timeout=self._timeout))
+
+    def styles(self) -> list[StyleInfo]:
+        """The styles that `style=` may name."""
+        with rpc_errors():
+            request = pb.ListStylesRequest()
+            return styles_of(self._service.ListStyles(request, timeout=self._timeout))
 
     def close(self) -> None:
         """Close the connection."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import grpc
 
 # gRPC's own key for "retry after so many milliseconds"; client retry policies obey it.
@@ -30,3 +33,12 @@ class ImpastoError(Exception):
         hints = [value for key, value in metadata if key == RETRY_KEY]
         retry_after = int(hints[0]) / 1000 if hints else None
         return cls(error.code(), error.details() or "no details", retry_after)
+
+
+@contextmanager
+def rpc_errors() -> Iterator[None]:
+    """Raise what grpcio raises in the block as an `ImpastoError`."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise ImpastoError.from_rpc(error) from error

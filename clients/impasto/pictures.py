@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ class PictureFormat(enum.Enum):
 
     PNG = "png"
     RAW_RGB8 = "raw"
+    JPEG = "jpeg"
+    WEBP = "webp"
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,15 @@ class Picture:
     """One picture and what reproduces it.
 
     Attributes:
-        data: a PNG file, or bare pixels (height x width x 3 bytes, rows from the top).
-        format: which of the two.
-        seed: the seed that this picture was made from.
+        data: a file's contents, or bare pixels (height x width x 3 bytes, rows from the top).
+        format: which of them.
+        seed: that it was made from; None: it was made from a latent or a picture.
         width: pixels.
         height: pixels.
-        style: the style's name; empty where it is not painted.
+        label: the class that it shows; empty: the model knows none.
+        score: the discriminator's, where there were candidates.
+        style: the style's name; empty where it is not painted in one named style.
+        style_mix: the styles' names and weights; empty where it is not painted in a mix.
         style_strength: 0 to 1.
         preserve_colour: whether the painting changed the luminance alone.
         model: what made it.
@@ -38,10 +43,13 @@ class Picture:
 
     data: bytes
     format: PictureFormat
-    seed: int
+    seed: int | None
     width: int
     height: int
+    label: str
+    score: float | None
     style: str
+    style_mix: Mapping[str, float]
     style_strength: float
     preserve_colour: bool
     model: str
@@ -58,6 +66,40 @@ class Picture:
         path = Path(path)
         path.write_bytes(self.data)
         return path
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model that pictures can be asked of.
+
+    Attributes:
+        name: for `model=`.
+        version: what answers.
+        is_default: whether it answers where no model is named.
+        width: of its pictures, in pixels.
+        height: of its pictures, in pixels.
+        latent_size: length of a latent.
+        classes: for `label=`; empty: it knows none.
+        ranks: whether it can choose among candidates.
+    """
+
+    name: str
+    version: str
+    is_default: bool
+    width: int
+    height: int
+    latent_size: int
+    classes: tuple[str, ...]
+    ranks: bool
+
+
+@dataclass(frozen=True)
+class StyleInfo:
+    """A named style: its name for `style=`, the painting, and who painted it."""
+
+    name: str
+    title: str
+    artist: str
 
 
 def grid(pictures: Sequence[Picture], columns: int | None = None) -> Image.Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from server.errors import Overloaded
+from server.errors import Overloaded, TooLarge
 from server.telemetry.metrics import Metrics
 
 _RETRY_AFTER_SECONDS = 1.0
@@ -27,11 +27,17 @@ class Admission:
 
     @contextmanager
     def admit(self, pictures: int) -> Iterator[None]:
-        """Hold a place for `pictures` while the block runs.
+        """Hold places for work worth so many painted pictures while the block runs.
 
         Raises:
-            Overloaded: they do not fit.
+            TooLarge: they would not fit into an empty server.
+            Overloaded: they do not fit now.
         """
+        if pictures > self._limit:
+            raise TooLarge(
+                f"the request takes as much work as {pictures} pictures, the server takes "
+                f"{self._limit} at a time; ask for less at once"
+            )
         if self._in_flight + pictures > self._limit:
             self._metrics.shed.inc()
             raise Overloaded(

@@ -1,11 +1,11 @@
-"""The chain: seeds and a style code go in, pixels come out; one ensemble does the work."""
+"""The chain: latents and style codes go in, pixels come out; one ensemble does the work."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from tritonclient.grpc import model_config_pb2
@@ -19,15 +19,28 @@ from server.engines.base import (
     InferenceResult,
     StageTiming,
 )
-from server.errors import ModelLoadError, NotFound, StartupError
-from server.generation.latents import latents
-from server.generation.styles import StyleTable
+from server.errors import InvalidArgument, StartupError
+from server.generation.ranking import Ranking
+from server.generation.stylizer import PIXELS, STYLE_CODE, Stylizer
 
 LATENT = "latent"
-STYLE_CODE = "style_code"
-PIXELS = "pixels"
-# Parameter of a stylizer's config.pbtxt: its style table, relative to the model's folder.
-STYLE_TABLE_PARAMETER = "impasto.style_table"
+LABEL = "label"
+
+
+class Draft(NamedTuple):
+    """What pictures are made from, one row each.
+
+    Attributes:
+        latents: float32 [pictures, latent_size].
+        labels: int64 [pictures], numbers of classes; ignored by a model without classes.
+    """
+
+    latents: np.ndarray
+    labels: np.ndarray
+
+    def part(self, rows: slice | np.ndarray) -> Draft:
+        """Some of the pictures."""
+        return Draft(self.latents[rows], self.labels[rows])
 
 
 @dataclass(frozen=True)
@@ -42,48 +55,85 @@ class ChainResult:
 
     pixels: np.ndarray
     version: str
-    stages: list[StageTiming]
+    stages: list[StageTiming] = field(default_factory=list)
 
 
 class Chain:
-    """One picture-making ensemble and its styles.
+    """One picture-making ensemble, with the stylizer that is its last step.
 
     Attributes:
         model: the ensemble's name.
-        styles: its stylizer's style table.
+        stylizer: what paints.
+        ranking: what judges candidates; None without a discriminator.
+        classes: names of the classes that its generator knows.
+        latent_size: length of a latent.
+        width: of its pictures, in pixels.
+        height: of its pictures, in pixels.
+        batch: greatest number of pictures that it makes at once.
 
     Args:
         engine: what serves the ensemble.
-        config: the ensemble's configuration; `of` checks it.
-        style_table: the file of its stylizer's style codes.
+        config: the ensemble's configuration, checked by `check_tensors`.
+        stylizer: what paints.
+        ranking: what judges candidates.
+        classes: names of the classes.
     """
 
-    def __init__(self, engine: Engine, config: ModelConfig, style_table: Path) -> None:
-        """Read the style table.
+    def __init__(
+        self,
+        engine: Engine,
+        config: ModelConfig,
+        stylizer: Stylizer,
+        ranking: Ranking | None,
+        classes: Sequence[str],
+    ) -> None:
+        """Keep the parts.
 
         Raises:
-            StartupError: it is broken.
+            StartupError: there are not as many names as classes.
         """
         self.model = config.name
+        self.stylizer = stylizer
+        self.ranking = ranking
+        self.classes = tuple(classes)
+        self.batch = config.max_batch_size
         self._engine = engine
-        self._max_batch_size = config.max_batch_size
         sizes = {item.name: item.dims[0] for item in config.input}
-        self._latent_size = sizes[LATENT]
-        self.styles = StyleTable(style_table, sizes[STYLE_CODE])
+        self.latent_size = sizes[LATENT]
+        if sizes.get(LABEL, 0) != len(self.classes):
+            raise StartupError(
+                f"model {config.name!r}: {LABEL} has {sizes.get(LABEL, 0)} classes, the generator "
+                f"names {len(self.classes)}; mend impasto.classes in the generator's config.pbtxt"
+            )
+        self.height, self.width = next(
+            item.dims[:2] for item in config.output if item.name == PIXELS
+        )
 
-    @classmethod
-    async def of(cls, engine: Engine, model: str, repository: Path) -> Chain:
-        """The chain that the ensemble `model` makes; its style table lies in `repository`.
+    def class_of(self, label: str) -> int | None:
+        """The number of a class; None where none is named.
 
         Raises:
-            StartupError: the ensemble is not served, or makes no pictures.
+            InvalidArgument: there is no such class.
         """
-        try:
-            config = await engine.config(model)
-        except NotFound as error:
-            raise StartupError(f"{error}; choose another --model") from error
-        _check_tensors(config)
-        return cls(engine, config, await _style_table_path(engine, config, repository))
+        if not label:
+            return None
+        if label not in self.classes:
+            known = f"one of {', '.join(self.classes)}, or none" if self.classes else "none"
+            raise InvalidArgument("label", known, repr(label))
+        return self.classes.index(label)
+
+    def label(self, number: int) -> str:
+        """The name of a class; empty without classes."""
+        return self.classes[number] if self.classes else ""
+
+    async def version(self) -> str:
+        """The version that answers.
+
+        Raises:
+            NotFound: the ensemble is not served any more.
+        """
+        versions = (await self._engine.metadata(self.model)).versions
+        return max(versions, key=int)
 
     async def warm_up(self) -> None:
         """Make one picture: a model's first run allocates memory that no caller should wait for.
@@ -91,29 +141,33 @@ class Chain:
         Raises:
             StartupError: the picture is not of the declared size.
         """
-        pixels = (await self.run([0], self.styles.code(None), NEVER)).pixels
-        config = await self._engine.config(self.model)
-        declared = next(list(item.dims) for item in config.output if item.name == PIXELS)
-        if list(pixels.shape[1:]) != declared:
+        draft = Draft(np.ones((1, self.latent_size), np.float32), np.zeros(1, np.int64))
+        result = await self.run(draft, self.stylizer.table.mix({})[None], NEVER)
+        made, declared = list(result.pixels.shape[1:]), [self.height, self.width, 3]
+        if made != declared:
             raise StartupError(
-                f"model {self.model!r}: {PIXELS} is declared as {declared}, the "
-                f"models make {list(pixels.shape[1:])}; mend its config.pbtxt"
+                f"model {self.model!r}: {PIXELS} is declared as {declared}, the models make "
+                f"{made}; mend its config.pbtxt"
             )
+        if self.ranking is not None:
+            await self.ranking.scores(self.inputs(draft), NEVER)
 
-    async def run(self, seeds: Sequence[int], code: np.ndarray, deadline: Deadline) -> ChainResult:
-        """Make one picture per seed, all painted by the style code float32 [code_size].
+    async def run(self, draft: Draft, codes: np.ndarray, deadline: Deadline) -> ChainResult:
+        """Make the pictures of a draft, painted by style codes float32 [pictures, code_size].
 
         Requests above the ensemble's max_batch_size are cut into several.
 
         Raises:
             ImpastoError: whatever the engine raises; the other parts are cancelled then.
         """
-        size = self._max_batch_size
-        if len(seeds) <= size:
-            result = await self._run_part(seeds, code, deadline)
+        parts = list(self.parts(len(codes)))
+        if len(parts) == 1:
+            result = await self._run_part(draft, codes, deadline)
             return ChainResult(result.outputs[PIXELS], result.version, list(result.stages))
-        parts = [seeds[first : first + size] for first in range(0, len(seeds), size)]
-        tasks = [asyncio.ensure_future(self._run_part(part, code, deadline)) for part in parts]
+        tasks = [
+            asyncio.ensure_future(self._run_part(draft.part(part), codes[part], deadline))
+            for part in parts
+        ]
         try:
             results = await asyncio.gather(*tasks)
         finally:
@@ -123,51 +177,45 @@ class Chain:
         stages = [timing for result in results for timing in result.stages]
         return ChainResult(pixels, results[0].version, stages)
 
+    def parts(self, pictures: int) -> Iterator[slice]:
+        """Rows that make one batch each."""
+        for first in range(0, pictures, self.batch):
+            yield slice(first, min(first + self.batch, pictures))
+
+    def inputs(self, draft: Draft) -> dict[str, np.ndarray]:
+        """The generator's inputs."""
+        inputs = {LATENT: draft.latents}
+        if self.classes:
+            inputs[LABEL] = np.eye(len(self.classes), dtype=np.float32)[draft.labels]
+        return inputs
+
     async def _run_part(
-        self, seeds: Sequence[int], code: np.ndarray, deadline: Deadline
+        self, draft: Draft, codes: np.ndarray, deadline: Deadline
     ) -> InferenceResult:
-        inputs = {
-            LATENT: latents(seeds, self._latent_size),
-            STYLE_CODE: np.repeat(code[None], len(seeds), axis=0),
-        }
+        inputs = {**self.inputs(draft), STYLE_CODE: codes}
         return await self._engine.infer(InferenceRequest(self.model, inputs, deadline=deadline))
 
 
-def _check_tensors(config: ModelConfig) -> None:
-    """Check that the ensemble speaks the chain's tensors."""
+def chain_fault(config: ModelConfig) -> str:
+    """Why an ensemble is no chain; empty where it is one."""
     inputs = {
         item.name: (item.data_type, len(item.dims), min(item.dims, default=0))
         for item in config.input
     }
     outputs = {item.name: item for item in config.output}
     if config.max_batch_size < 1:
-        raise StartupError(
-            f"model {config.name!r}: expected max_batch_size of at least 1, got "
-            f"{config.max_batch_size}; mend its config.pbtxt"
-        )
+        return f"expected max_batch_size of at least 1, got {config.max_batch_size}"
     vector = model_config_pb2.TYPE_FP32, 1
-    fits = inputs.keys() == {LATENT, STYLE_CODE} and PIXELS in outputs
+    fits = inputs.keys() - {LABEL} == {LATENT, STYLE_CODE} and PIXELS in outputs
     fits = fits and all(kind[:2] == vector and kind[2] > 0 for kind in inputs.values())
     if fits:
         pixels = outputs[PIXELS]
         fits = pixels.data_type == model_config_pb2.TYPE_UINT8 and len(pixels.dims) == 3
         fits = fits and min(pixels.dims) > 0 and pixels.dims[2] == 3
-    if not fits:
-        raise StartupError(
-            f"model {config.name!r}: expected inputs {LATENT!r} and {STYLE_CODE!r}, FP32 of one "
-            f"fixed dimension, and output {PIXELS!r}, UINT8 [height, width, 3]; got inputs "
-            f"{sorted(inputs)} and outputs {sorted(outputs)}. Choose another --model or mend its "
-            f"config.pbtxt"
-        )
-
-
-async def _style_table_path(engine: Engine, config: ModelConfig, repository: Path) -> Path:
-    """Where the ensemble's stylizer says that its style table lies."""
-    for step in config.ensemble_scheduling.step:
-        parameters = (await engine.config(step.model_name)).parameters
-        if STYLE_TABLE_PARAMETER in parameters:
-            return repository / step.model_name / parameters[STYLE_TABLE_PARAMETER].string_value
-    raise ModelLoadError(
-        repository / config.name / "config.pbtxt",
-        f"none of its steps has the parameter {STYLE_TABLE_PARAMETER!r}",
+    if fits:
+        return ""
+    return (
+        f"expected inputs {LATENT!r}, {STYLE_CODE!r} and perhaps {LABEL!r}, FP32 of one fixed "
+        f"dimension, and output {PIXELS!r}, UINT8 [height, width, 3]; got inputs {sorted(inputs)} "
+        f"and outputs {sorted(outputs)}"
     )

@@ -2,21 +2,109 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
-from server.generation.requests import OutputFormat
+from server.generation.requests import Encoding, OutputFormat
+from server.telemetry.metrics import Metrics
 
 # zlib's fastest level: a third of the default's time for a few per cent more bytes.
 _PNG_COMPRESSION = 1
+# WebP's effort, 0 to 6: at 1 it takes a third of the default's time for a tenth more bytes.
+_WEBP_EFFORT = 1
+Result = TypeVar("Result")
 
 
-def encode(pixels: np.ndarray, output_format: OutputFormat) -> bytes:
+def encode(pixels: np.ndarray, encoding: Encoding) -> bytes:
     """Encode uint8 pixels [height, width, 3]; deterministic, safe in any thread."""
-    if output_format is OutputFormat.RAW_RGB8:
+    if encoding.format is OutputFormat.RAW_RGB8:
         return pixels.tobytes()
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", compress_level=_PNG_COMPRESSION)
+    image = Image.fromarray(pixels)
+    match encoding.format:
+        case OutputFormat.PNG:
+            image.save(file, "PNG", compress_level=_PNG_COMPRESSION)
+        case OutputFormat.JPEG:
+            image.save(file, "JPEG", quality=encoding.quality)
+        case OutputFormat.WEBP:
+            image.save(file, "WEBP", quality=encoding.quality, method=_WEBP_EFFORT)
     return file.getvalue()
+
+
+def animate(frames: Sequence[np.ndarray], quality: int, frame_milliseconds: int) -> bytes:
+    """One endless animated WebP of uint8 frames [height, width, 3]."""
+    file = io.BytesIO()
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    first.save(
+        file,
+        "WEBP",
+        save_all=True,
+        append_images=others,
+        duration=frame_milliseconds,
+        loop=0,
+        quality=quality,
+        method=_WEBP_EFFORT,
+    )
+    return file.getvalue()
+
+
+class Threads:
+    """Runs what would hold up the event loop: as many at once as there are cores."""
+
+    def __init__(self) -> None:
+        """Start none yet."""
+        self._executor = ThreadPoolExecutor(os.cpu_count(), "pictures")
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """What `work` returns or raises."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    def close(self) -> None:
+        """Finish what runs."""
+        self._executor.shutdown()
+
+
+class Encoder:
+    """Encodes pictures in threads, and measures that.
+
+    Args:
+        threads: where.
+        metrics: where its latency goes.
+    """
+
+    def __init__(self, threads: Threads, metrics: Metrics) -> None:
+        """Keep the parts."""
+        self._threads = threads
+        self._seconds = metrics.encode_seconds
+
+    async def encode_all(self, pictures: Sequence[np.ndarray], encoding: Encoding) -> list[bytes]:
+        """The bytes of uint8 pictures [height, width, 3], in their order."""
+        if encoding.format is OutputFormat.RAW_RGB8:
+            # Copying a picture takes less than handing it to a thread.
+            return [self._measured(partial(encode, picture, encoding)) for picture in pictures]
+        work = (self._run(partial(encode, picture, encoding)) for picture in pictures)
+        return await asyncio.gather(*work)
+
+    async def animate(
+        self, frames: Sequence[np.ndarray], quality: int, frame_milliseconds: int
+    ) -> bytes:
+        """See the function of that name."""
+        return await self._run(partial(animate, frames, quality, frame_milliseconds))
+
+    async def _run(self, work: Callable[[], bytes]) -> bytes:
+        return await self._threads.run(partial(self._measured, work))
+
+    def _measured(self, work: Callable[[], bytes]) -> bytes:
+        started = time.monotonic()
+        data = work()
+        self._seconds.observe(time.monotonic() - started)
+        return data

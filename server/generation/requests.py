@@ -1,16 +1,25 @@
-"""What a caller may ask for, and the check that the request is within bounds."""
+"""What a caller may ask for, whatever the transport; a request that exists is within bounds.
+
+Bounds that depend on what is served (models, styles, classes, greatest count) are checked by who
+answers.
+"""
 
 from __future__ import annotations
 
 import enum
-import math
 import secrets
-from collections.abc import Collection
-from dataclasses import dataclass
+from typing import Annotated, Self, TypeAlias
 
-from server.errors import InvalidArgument
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from server.generation.validation import expected, fault
 
 SEED_BITS = 64
+MAX_FILE_BYTES = 8 * 1024 * 1024
+MIN_SIDE, MAX_SIDE = 32, 1024
+_MAX_STYLES = 16
+_MAX_CANDIDATES = 16
+_LEAST_TRUNCATION = 0.1
 
 
 class OutputFormat(enum.Enum):
@@ -18,60 +27,205 @@ class OutputFormat(enum.Enum):
 
     PNG = "png"
     RAW_RGB8 = "raw_rgb8"
+    JPEG = "jpeg"
+    WEBP = "webp"
 
 
-@dataclass(frozen=True)
-class GenerationRequest:
-    """A request that passed every check.
+Seed: TypeAlias = Annotated[
+    int, Field(ge=0, lt=2**SEED_BITS), expected(f"a whole number from 0 to 2^{SEED_BITS} - 1")
+]
+LatentValues: TypeAlias = Annotated[
+    tuple[Annotated[float, Field(allow_inf_nan=False)], ...], expected("finite numbers")
+]
+File: TypeAlias = Annotated[
+    bytes,
+    Field(max_length=MAX_FILE_BYTES),
+    expected(f"a file of at most {MAX_FILE_BYTES} bytes"),
+]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", val_json_bytes="base64")
+
+
+class StyleWeight(_Request):
+    """One style's part of a mix; only the ratios of the weights matter."""
+
+    style: str
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False), expected("a finite number above 0")]
+
+
+class StyleChoice(_Request):
+    """A style: named, mixed or of a picture, and how much of it.
 
     Attributes:
-        seed: of the first picture; picture i is made from seed + i, modulo 2**64.
-        count: number of pictures.
-        style: a known style, or None for unpainted pictures.
-        strength: 0 (not painted) to 1.
-        preserve_colour: whether the painting changes the luminance alone.
-        format: of the returned bytes.
+        style: a name; empty: none.
+        style_mix: several names with weights.
+        style_picture: a picture file whose style is taken.
+        style_strength: 0 (not painted) to 1.
     """
 
-    seed: int
-    count: int
-    style: str | None
-    strength: float
-    preserve_colour: bool
-    format: OutputFormat
+    style: str = ""
+    style_mix: Annotated[tuple[StyleWeight, ...], Field(max_length=_MAX_STYLES)] = ()
+    style_picture: File = b""
+    style_strength: Annotated[
+        float, Field(ge=0, le=1, allow_inf_nan=False), expected("a number from 0 to 1")
+    ] = 1.0
 
     @property
-    def seeds(self) -> list[int]:
-        """One seed per picture."""
-        return [(self.seed + index) % 2**SEED_BITS for index in range(self.count)]
+    def weights(self) -> dict[str, float]:
+        """The named styles and their weights; empty for a style picture or no style."""
+        if self.style:
+            return {self.style: 1.0}
+        return {part.style: part.weight for part in self.style_mix}
+
+    @model_validator(mode="after")
+    def _one_style(self) -> Self:
+        given = [bool(self.style), bool(self.style_mix), bool(self.style_picture)]
+        if sum(given) > 1:
+            wanted = "at most one of style, style_mix and style_picture"
+            raise fault(wanted, "style", f"{sum(given)} of them")
+        if len(self.weights) < len(self.style_mix):
+            raise fault("each style once", "style_mix", "a style twice")
+        return self
 
 
-def validate(
-    *,
-    seed: int | None,
-    count: int | None,
-    style: str,
-    strength: float | None,
-    preserve_colour: bool,
-    output_format: OutputFormat,
-    max_count: int,
-    styles: Collection[str],
-) -> GenerationRequest:
-    """Fill in defaults and check bounds; an absent seed is drawn at random.
+class Painting(StyleChoice):
+    """A style, and whose colours.
 
-    Raises:
-        InvalidArgument: names the field, what was expected and what came.
+    Attributes:
+        preserve_colour: whether the painting changes the luminance alone.
     """
-    if seed is None:
-        seed = secrets.randbits(SEED_BITS)
-    if count is None:
-        count = 1
-    if strength is None:
-        strength = 1.0
-    if not 1 <= count <= max_count:
-        raise InvalidArgument("count", f"1 to {max_count}", count)
-    if style and style not in styles:
-        raise InvalidArgument("style", f"one of {', '.join(styles)}, or none", repr(style))
-    if not math.isfinite(strength) or not 0.0 <= strength <= 1.0:
-        raise InvalidArgument("style_strength", "a number from 0 to 1", strength)
-    return GenerationRequest(seed, count, style or None, strength, preserve_colour, output_format)
+
+    preserve_colour: bool = False
+
+
+class Encoding(_Request):
+    """What the returned bytes are.
+
+    Attributes:
+        format: how pictures are encoded.
+        quality: of JPEG and WebP.
+    """
+
+    format: Annotated[
+        OutputFormat, expected(f"one of {', '.join(known.value for known in OutputFormat)}")
+    ] = OutputFormat.PNG
+    quality: Annotated[int, Field(ge=1, le=100), expected("a whole number from 1 to 100")] = 90
+
+
+class GenerationRequest(Painting, Encoding):
+    """Pictures from seeds or latents.
+
+    Attributes:
+        model: its name; empty: the default.
+        seed: of the first picture; drawn where it is absent.
+        count: number of pictures, unless there are latents.
+        latents: in the place of seeds.
+        label: name of a class; empty: seed modulo the number of classes, or the first.
+        truncation: greatest size of a number of a latent; None: unbounded.
+        candidates: pictures among which the discriminator chooses one.
+    """
+
+    model: str = ""
+    seed: Seed = Field(default_factory=lambda: secrets.randbits(SEED_BITS))
+    count: Annotated[int, Field(ge=1), expected("a whole number from 1 on")] = 1
+    latents: tuple[LatentValues, ...] = ()
+    label: str = ""
+    truncation: Annotated[
+        float | None,
+        Field(gt=_LEAST_TRUNCATION, allow_inf_nan=False),
+        expected(f"a finite number above {_LEAST_TRUNCATION}"),
+    ] = None
+    candidates: Annotated[
+        int,
+        Field(ge=1, le=_MAX_CANDIDATES),
+        expected(f"a whole number from 1 to {_MAX_CANDIDATES}"),
+    ] = 1
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures are wanted."""
+        return len(self.latents) or self.count
+
+    def seeds(self, wanted: range) -> list[int]:
+        """The seeds of some pictures, one per candidate, the candidates of a picture together."""
+        first, last = wanted.start * self.candidates, wanted.stop * self.candidates
+        return [(self.seed + index) % 2**SEED_BITS for index in range(first, last)]
+
+    @model_validator(mode="after")
+    def _latents_stand_alone(self) -> Self:
+        if self.latents:
+            for name in {"seed", "truncation", "candidates"} & self.model_fields_set:
+                raise fault("none beside latents", name, getattr(self, name))
+            if "count" in self.model_fields_set and self.count != len(self.latents):
+                raise fault(f"none, or {len(self.latents)} as of latents", "count", self.count)
+        return self
+
+
+class StylizationRequest(Painting, Encoding):
+    """The caller's own picture, painted.
+
+    Attributes:
+        picture: a picture file.
+        max_side: a longer picture is made smaller first.
+    """
+
+    picture: Annotated[File, Field(min_length=1), expected("a PNG, JPEG or WebP file")]
+    max_side: Annotated[
+        int,
+        Field(ge=MIN_SIDE, le=MAX_SIDE),
+        expected(f"a whole number from {MIN_SIDE} to {MAX_SIDE}"),
+    ] = MAX_SIDE
+
+    @model_validator(mode="after")
+    def _is_painted(self) -> Self:
+        if not self.weights and not self.style_picture:
+            raise fault("one of style, style_mix and style_picture", "style", "none of them")
+        return self
+
+
+class Waypoint(StyleChoice):
+    """Where a walk begins or ends: a seed or a latent, and a style."""
+
+    seed: Seed | None = None
+    latent: LatentValues = ()
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.seed is None) != bool(self.latent):
+            came = "neither" if self.seed is None else "both"
+            raise fault("one of seed and latent", "seed", came)
+        return self
+
+
+class InterpolationRequest(Encoding):
+    """A walk between two waypoints.
+
+    Attributes:
+        start: where it begins.
+        end: where it ends.
+        frames: pictures, both ends included.
+        model: its name; empty: the default.
+        label: name of a class; empty: the first.
+        preserve_colour: whether the painting changes the luminance alone.
+        animation: whether the answer is one animated WebP.
+        frame_milliseconds: of an animation.
+    """
+
+    start: Waypoint
+    end: Waypoint
+    frames: Annotated[int, Field(ge=2), expected("a whole number from 2 on")] = 16
+    model: str = ""
+    label: str = ""
+    preserve_colour: bool = False
+    animation: bool = False
+    frame_milliseconds: Annotated[
+        int, Field(ge=10, le=10_000), expected("a whole number from 10 to 10000")
+    ] = 80
+
+    @model_validator(mode="after")
+    def _animations_are_webp(self) -> Self:
+        if self.animation and "format" in self.model_fields_set:
+            raise fault("none beside animation", "format", self.format.value)
+        return self

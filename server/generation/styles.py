@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -38,8 +39,19 @@ class StyleFile(BaseModel):
     styles: list[NamedStyle]
 
 
+class StyleTitle(NamedTuple):
+    """What a named style is called, and who painted it."""
+
+    name: str
+    title: str
+    artist: str
+
+
 class StyleTable:
     """The style codes of one stylizer.
+
+    Attributes:
+        styles: the named styles, in the file's order.
 
     Args:
         path: the JSON file of a `StyleFile`.
@@ -73,26 +85,33 @@ class StyleTable:
         self._colour = file.colour
         self._identity = np.array(file.identity, np.float32)
         self._codes = {style.name: np.array(style.code, np.float32) for style in file.styles}
+        self.styles = [StyleTitle(style.name, style.title, style.artist) for style in file.styles]
 
     @property
     def names(self) -> Collection[str]:
         """The styles' names, in the file's order."""
         return self._codes.keys()
 
-    def code(
-        self, style: str | None, strength: float = 1.0, preserve_colour: bool = False
-    ) -> np.ndarray:
-        """The style code float32 [code_size] of a known style; None leaves pictures unpainted.
+    def mix(self, weights: Mapping[str, float]) -> np.ndarray:
+        """The weighted mean float32 [code_size] of known styles' codes; no styles: unpainted."""
+        if not weights:
+            return self._identity
+        total = sum(weights.values())
+        code = np.zeros_like(self._identity)
+        for name, weight in weights.items():
+            code += np.float32(weight / total) * self._codes[name]
+        return code
+
+    def weakened(self, code: np.ndarray, strength: float, preserve_colour: bool) -> np.ndarray:
+        """A style code float32 [code_size] as a request wants it.
 
         Args:
-            style: its name.
+            code: the full style's.
             strength: 0 (not painted) to 1.
             preserve_colour: whether the painting changes the luminance alone.
         """
-        if style is None:
-            return self._identity
         weight = np.float32(strength)
-        code: np.ndarray = (np.float32(1) - weight) * self._identity + weight * self._codes[style]
+        weaker: np.ndarray = (np.float32(1) - weight) * self._identity + weight * code
         if preserve_colour:
-            code[self._colour] = 1.0
-        return code
+            weaker[self._colour] = 1.0
+        return weaker

@@ -6,8 +6,9 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import grpc
 from impasto.errors import RETRY_KEY
@@ -38,6 +39,7 @@ Servicer = TypeVar("Servicer", bound=_Servicer)
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Handler: TypeAlias = Callable[[Servicer, Request, Context], Coroutine[Any, Any, Response]]
+StreamHandler: TypeAlias = Callable[[Servicer, Request, Context], AsyncGenerator[Response, None]]
 
 
 def unary(handler: Handler[Servicer, Request, Response]) -> Handler[Servicer, Request, Response]:
@@ -56,38 +58,70 @@ def unary(handler: Handler[Servicer, Request, Response]) -> Handler[Servicer, Re
             # Called when gRPC has written the answer's last byte or given the call up.
             context.add_done_callback(servicer.calls.end)
             return await handler(servicer, request, context)
-        except ImpastoError as error:
-            code = error.code
-            metadata = _retry_hint(error) if servicer.calls.reserved_metadata else ()
-            await _abort(context, code, details(error), metadata)
-        except asyncio.CancelledError:
-            # gRPC cancels the call when its deadline passes, too; the caller's clock may be ahead.
-            remaining = context.time_remaining()
-            expired = remaining is not None and remaining < _EARLY_SECONDS
-            code = grpc.StatusCode.DEADLINE_EXCEEDED if expired else grpc.StatusCode.CANCELLED
+        except BaseException as error:
+            code = _code_of(error, context)
+            await _end(servicer, method, error, context)
             raise
-        except Exception:
-            # The caller learns nothing of our insides; the log has it all.
-            _log.exception("%s failed", method)
-            code = grpc.StatusCode.INTERNAL
-            await _abort(context, code, INTERNAL, ())
         finally:
             servicer.calls.observe(method, code, started)
 
     return call
 
 
+def streaming(
+    handler: StreamHandler[Servicer, Request, Response],
+) -> StreamHandler[Servicer, Request, Response]:
+    """The same for a method that answers with a stream."""
+    method = handler.__name__
+
+    @functools.wraps(handler)
+    async def call(
+        servicer: Servicer, request: Request, context: Context
+    ) -> AsyncGenerator[Response, None]:
+        started = time.monotonic()
+        code = grpc.StatusCode.OK
+        try:
+            servicer.calls.begin()
+            context.add_done_callback(servicer.calls.end)
+            async with aclosing(handler(servicer, request, context)) as answers:
+                async for answer in answers:
+                    yield answer
+        except BaseException as error:
+            code = _code_of(error, context)
+            await _end(servicer, method, error, context)
+            raise
+        finally:
+            servicer.calls.observe(method, code, started)
+
+    return call
+
+
+def _code_of(error: BaseException, context: Context) -> grpc.StatusCode:
+    if isinstance(error, ImpastoError):
+        return error.code
+    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+        # gRPC cancels the call when its deadline passes, too; the caller's clock may be ahead.
+        remaining = context.time_remaining()
+        expired = remaining is not None and remaining < _EARLY_SECONDS
+        return grpc.StatusCode.DEADLINE_EXCEEDED if expired else grpc.StatusCode.CANCELLED
+    return grpc.StatusCode.INTERNAL
+
+
+async def _end(servicer: _Servicer, method: str, error: BaseException, context: Context) -> None:
+    """End the RPC by the error's code; return where the caller has left already."""
+    if isinstance(error, ImpastoError):
+        metadata = _retry_hint(error) if servicer.calls.reserved_metadata else ()
+        await context.abort(error.code, details(error), metadata)
+    if isinstance(error, Exception):
+        # The caller learns nothing of our insides; the log has it all.
+        _log.error("%s failed", method, exc_info=error)
+        await context.abort(grpc.StatusCode.INTERNAL, INTERNAL, ())
+
+
 def details(error: ImpastoError) -> str:
     """The error's message, cut where a caller's own words have made it long."""
     text = str(error)
     return text if len(text) <= _DETAILS_LENGTH else f"{text[:_DETAILS_LENGTH]}..."
-
-
-async def _abort(
-    context: Context, code: grpc.StatusCode, text: str, metadata: tuple[tuple[str, str], ...]
-) -> NoReturn:
-    await context.abort(code, text, metadata)
-    raise AssertionError("unreachable: abort raises")
 
 
 def _retry_hint(error: ImpastoError) -> tuple[tuple[str, str], ...]:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 from impasto.v1 import image_service_pb2 as pb
 from impasto.v1 import image_service_pb2_grpc as pb_grpc
 
 from server.calls import Calls
 from server.engines.base import Deadline
-from server.errors import InvalidArgument
-from server.generation.pipeline import GeneratedPictures, Pipeline
-from server.generation.requests import GenerationRequest, OutputFormat, validate
-from server.grpc.calls import Context, unary
+from server.generation.pipeline import Pipeline
+from server.generation.requests import (
+    GenerationRequest,
+    InterpolationRequest,
+    OutputFormat,
+    StylizationRequest,
+)
+from server.generation.timings import Timings
+from server.generation.validation import validated
+from server.grpc.calls import Context, streaming, unary
+from server.grpc.messages import (
+    arguments,
+    picture_message,
+    picture_messages,
+    provenance_message,
+    wire_format,
+)
 from server.telemetry.metrics import Metrics
 
-_FORMATS: dict[int, OutputFormat] = {
-    pb.OUTPUT_FORMAT_UNSPECIFIED: OutputFormat.PNG,
-    pb.OUTPUT_FORMAT_PNG: OutputFormat.PNG,
-    pb.OUTPUT_FORMAT_RAW_RGB8: OutputFormat.RAW_RGB8,
-}
-_WIRE_FORMATS: dict[OutputFormat, pb.OutputFormat] = {
-    OutputFormat.PNG: pb.OUTPUT_FORMAT_PNG,
-    OutputFormat.RAW_RGB8: pb.OUTPUT_FORMAT_RAW_RGB8,
-}
+_TIMING_KEY = "server-timing"
 
 
 class ImageService(pb_grpc.ImageServiceServicer):
@@ -34,15 +42,13 @@ class ImageService(pb_grpc.ImageServiceServicer):
         pipeline: what makes the pictures.
         calls: the calls under way.
         metrics: where delivered pictures are counted.
-        max_count: greatest number of pictures in one request.
     """
 
-    def __init__(self, pipeline: Pipeline, calls: Calls, metrics: Metrics, max_count: int) -> None:
+    def __init__(self, pipeline: Pipeline, calls: Calls, metrics: Metrics) -> None:
         """Keep the parts."""
         self._pipeline = pipeline
         self.calls = calls
         self._metrics = metrics
-        self._max_count = max_count
 
     @unary
     async def Generate(  # noqa: N802 - the proto's name
@@ -50,42 +56,103 @@ class ImageService(pb_grpc.ImageServiceServicer):
     ) -> pb.GenerateResponse:
         """Generate and paint; see the proto."""
         deadline = Deadline.after(context.time_remaining())
-        wanted = self._validate(request)
-        made = await self._pipeline.generate(wanted, deadline)
-        self._metrics.pictures.inc(len(made.pictures))
-        return self._response(wanted, made)
-
-    def _validate(self, request: pb.GenerateRequest) -> GenerationRequest:
-        if request.format not in _FORMATS:
-            known = ", ".join(pb.OutputFormat.keys()[1:])
-            raise InvalidArgument("format", f"one of {known}", request.format)
-        strength = request.style_strength if request.HasField("style_strength") else None
-        return validate(
-            seed=request.seed if request.HasField("seed") else None,
-            count=request.count if request.HasField("count") else None,
-            style=request.style,
-            strength=strength,
-            preserve_colour=request.preserve_colour,
-            output_format=_FORMATS[request.format],
-            max_count=self._max_count,
-            styles=self._pipeline.chain.styles.names,
-        )
-
-    def _response(self, request: GenerationRequest, made: GeneratedPictures) -> pb.GenerateResponse:
+        wanted = validated(GenerationRequest, arguments(request))
+        answer = await self._pipeline.generation.all(wanted, deadline)
+        _tell(context, answer.timings)
+        self._metrics.pictures.inc(len(answer.pictures))
         return pb.GenerateResponse(
-            pictures=[
-                pb.Picture(
-                    data=picture.data,
-                    seed=picture.seed,
-                    width=picture.width,
-                    height=picture.height,
-                )
-                for picture in made.pictures
-            ],
-            format=_WIRE_FORMATS[request.format],
-            model=self._pipeline.chain.model,
-            model_version=made.version,
-            style=request.style or "",
-            style_strength=request.strength,
-            preserve_colour=request.preserve_colour,
+            pictures=picture_messages(answer.pictures),
+            format=wire_format(wanted.format),
+            provenance=provenance_message(wanted, answer.origin, wanted.truncation),
         )
+
+    @streaming
+    async def GenerateStream(  # noqa: N802 - the proto's name
+        self, request: pb.GenerateRequest, context: Context
+    ) -> AsyncGenerator[pb.GenerateStreamResponse, None]:
+        """Generate and paint, picture by picture; see the proto."""
+        deadline = Deadline.after(context.time_remaining())
+        wanted, timings = validated(GenerationRequest, arguments(request)), Timings()
+        async with aclosing(self._pipeline.generation.each(wanted, deadline, timings)) as stream:
+            async for made in stream:
+                self._metrics.pictures.inc()
+                yield pb.GenerateStreamResponse(
+                    index=made.index,
+                    picture=picture_message(made.picture),
+                    format=wire_format(wanted.format),
+                    provenance=provenance_message(wanted, made.origin, wanted.truncation),
+                )
+        _tell(context, timings)
+
+    @unary
+    async def Stylize(  # noqa: N802 - the proto's name
+        self, request: pb.StylizeRequest, context: Context
+    ) -> pb.StylizeResponse:
+        """Paint the caller's picture; see the proto."""
+        deadline = Deadline.after(context.time_remaining())
+        wanted = validated(StylizationRequest, arguments(request))
+        answer = await self._pipeline.stylization.one(wanted, deadline)
+        _tell(context, answer.timings)
+        self._metrics.pictures.inc()
+        return pb.StylizeResponse(
+            picture=picture_message(answer.pictures[0]),
+            format=wire_format(wanted.format),
+            provenance=provenance_message(wanted, answer.origin),
+        )
+
+    @streaming
+    async def Interpolate(  # noqa: N802 - the proto's name
+        self, request: pb.InterpolateRequest, context: Context
+    ) -> AsyncGenerator[pb.InterpolateResponse, None]:
+        """Walk from one picture to another; see the proto."""
+        deadline = Deadline.after(context.time_remaining())
+        wanted, timings = validated(InterpolationRequest, arguments(request)), Timings()
+        encoded = OutputFormat.WEBP if wanted.animation else wanted.format
+        async with aclosing(self._pipeline.interpolation.each(wanted, deadline, timings)) as stream:
+            async for made in stream:
+                self._metrics.pictures.inc()
+                yield pb.InterpolateResponse(
+                    index=made.index,
+                    picture=picture_message(made.picture),
+                    format=wire_format(encoded),
+                    model=made.origin.model,
+                    model_version=made.origin.version,
+                )
+        _tell(context, timings)
+
+    @unary
+    async def ListModels(  # noqa: N802 - the proto's name
+        self, request: pb.ListModelsRequest, context: Context
+    ) -> pb.ListModelsResponse:
+        """The models; see the proto."""
+        catalogue = self._pipeline.catalogue
+        return pb.ListModelsResponse(
+            models=[
+                pb.Model(
+                    name=chain.model,
+                    version=await chain.version(),
+                    is_default=chain is catalogue.default,
+                    width=chain.width,
+                    height=chain.height,
+                    latent_size=chain.latent_size,
+                    classes=chain.classes,
+                    ranks=chain.ranking is not None,
+                )
+                for chain in catalogue.chains.values()
+            ]
+        )
+
+    @unary
+    async def ListStyles(  # noqa: N802 - the proto's name
+        self, request: pb.ListStylesRequest, context: Context
+    ) -> pb.ListStylesResponse:
+        """The styles; see the proto."""
+        stylizer = self._pipeline.catalogue.default.stylizer
+        return pb.ListStylesResponse(
+            styles=[pb.Style(**style._asdict()) for style in stylizer.table.styles],
+            reads_pictures=stylizer.reads_pictures,
+        )
+
+
+def _tell(context: Context, timings: Timings) -> None:
+    context.set_trailing_metadata(((_TIMING_KEY, str(timings)),))

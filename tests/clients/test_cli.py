@@ -10,8 +10,12 @@ from PIL import Image
 from running_server import RunningServer
 
 
+def run(server: RunningServer, command: str, *arguments: str) -> Result:
+    return CliRunner().invoke(main, [command, "--target", server.target, *arguments])
+
+
 def generate(server: RunningServer, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["generate", "--target", server.target, *arguments])
+    return run(server, "generate", *arguments)
 
 
 def test_one_picture_is_the_servers_bytes(
@@ -57,8 +61,8 @@ def test_raw_pictures_do_not_make_a_grid(server: RunningServer, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("out.jpg", "pictures are PNG files; give a name that ends in .png"),
-        ("out", "pictures are PNG files; give a name that ends in .png"),
+        ("out.gif", "give a name that ends in .jpeg, .jpg, .png, .rgb, .webp, or a folder"),
+        ("out", "give a name that ends in .jpeg, .jpg, .png, .rgb, .webp, or a folder"),
         ("missing/out.png", "there is no folder "),
     ],
 )
@@ -87,3 +91,61 @@ def test_the_target_can_come_from_the_environment(server: RunningServer, tmp_pat
     )
     assert result.exit_code == 0, result.output
     assert path.exists()
+
+
+@pytest.mark.parametrize(("suffix", "wanted"), [("jpg", "JPEG"), ("webp", "WEBP")])
+def test_the_files_name_says_the_format(
+    server: RunningServer, tmp_path: Path, suffix: str, wanted: str
+) -> None:
+    path = tmp_path / f"out.{suffix}"
+    assert generate(server, "--seed", "7", "-o", str(path)).exit_code == 0
+    with Image.open(path) as image:
+        assert image.format == wanted
+
+
+def test_styles_are_mixed(server: RunningServer, client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "out.png"
+    mix = ["--style", "spring=3", "--style", "poppies"]
+    assert generate(server, "--seed", "7", *mix, "-o", str(path)).exit_code == 0
+    (wanted,) = client.generate(seed=7, style={"spring": 3.0, "poppies": 1.0})
+    assert path.read_bytes() == wanted.data
+
+
+def test_candidates_and_classes_are_told(server: RunningServer, tmp_path: Path) -> None:
+    path = tmp_path / "out.png"
+    flags = ["--model", "fashion", "--label", "Bag", "--candidates", "2", "--seed", "4"]
+    result = generate(server, *flags, "-o", str(path))
+    assert result.exit_code == 0, result.output
+    assert ", Bag, 256x256, score " in result.output
+
+
+def test_a_file_is_painted_and_can_be_the_style(server: RunningServer, tmp_path: Path) -> None:
+    photo, painted = tmp_path / "photo.png", tmp_path / "painted.jpg"
+    assert generate(server, "--seed", "7", "-o", str(photo)).exit_code == 0
+    result = run(server, "stylize", str(photo), "--style", "ejiri", "-o", str(painted))
+    assert result.output == f"{painted}: 256x256\n"
+    flags = ["--style", str(painted), "--max-side", "64"]
+    result = run(server, "stylize", str(photo), *flags, "-o", f"{tmp_path}/more/")
+    assert result.output == f"{tmp_path}/more/photo.png: 64x64\n"
+
+
+def test_a_walk_is_an_animation_or_frames(server: RunningServer, tmp_path: Path) -> None:
+    walk = tmp_path / "walk.webp"
+    result = run(server, "interpolate", "7", "8", "--frames", "3", "-o", str(walk))
+    assert result.output == f"{walk}: 3 frames, 256x256\n"
+    with Image.open(walk) as animation:
+        assert animation.n_frames == 3
+    flags = ["--frames", "2", "--start-style", "spring", "-o", f"{tmp_path}/frames/"]
+    result = run(server, "interpolate", "7", "8", *flags)
+    assert result.exit_code == 0, result.output
+    names = sorted(path.name for path in (tmp_path / "frames").iterdir())
+    assert names == ["0000.png", "0001.png"]
+
+
+def test_models_and_styles_are_listed(server: RunningServer) -> None:
+    models = run(server, "models").output.splitlines()
+    assert models[0] == "landscapes\tdefault, version 1, 256x256"
+    assert models[1].startswith("fashion\tversion 1, 256x256, classes: T-shirt/top, Trouser")
+    styles = run(server, "styles").output.splitlines()
+    assert len(styles) == 14
+    assert styles[0].startswith("great_wave\t")

@@ -17,7 +17,10 @@ CASES = {
         pb.GenerateRequest(style="mona_lisa"),
         f"style: expected one of {KNOWN}, or none, got 'mona_lisa'",
     ),
-    "no pictures": (pb.GenerateRequest(count=0), "count: expected 1 to 64, got 0"),
+    "no pictures": (
+        pb.GenerateRequest(count=0),
+        "count: expected a whole number from 1 on, got 0",
+    ),
     "too many pictures": (pb.GenerateRequest(count=65), "count: expected 1 to 64, got 65"),
     "negative strength": (
         pb.GenerateRequest(style_strength=-0.5),
@@ -33,7 +36,7 @@ CASES = {
     ),
     "unknown format": (
         pb.GenerateRequest(format=9),
-        "format: expected one of OUTPUT_FORMAT_PNG, OUTPUT_FORMAT_RAW_RGB8, got 9",
+        "format: expected one of png, raw_rgb8, jpeg, webp, got 9",
     ),
 }
 
@@ -50,7 +53,9 @@ def test_names_field_expectation_and_value(
 
 
 def test_client_raises_its_own_error(client: Client) -> None:
-    with pytest.raises(ImpastoError, match="INVALID_ARGUMENT: count: expected 1 to 64") as caught:
+    with pytest.raises(
+        ImpastoError, match="INVALID_ARGUMENT: count: expected a whole number"
+    ) as caught:
         client.generate(count=0)
     assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
     assert caught.value.retry_after is None

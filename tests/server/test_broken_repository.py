@@ -164,7 +164,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     ),
     "open latent": (
         edit("landscapes/config.pbtxt", "dims: 64", "dims: -1"),
-        ["model 'landscapes': expected inputs ", "'style_code', FP32 of one fixed dimension"],
+        ["model 'landscapes': expected inputs ", "'label', FP32 of one fixed dimension"],
     ),
     "pixels of another size": (
         edit("landscapes/config.pbtxt", "dims: 256\n  dims: 256", "dims: 128\n  dims: 128"),
@@ -211,4 +211,4 @@ def test_unknown_model_lists_the_served_ones() -> None:
 
 def test_model_that_makes_no_pictures_is_refused() -> None:
     message = failed_start("--model", "landscapes_discriminator")
-    assert "model 'landscapes_discriminator': expected inputs 'latent' and 'style_code'" in message
+    assert "model 'landscapes_discriminator': expected inputs 'latent', 'style_code'" in message

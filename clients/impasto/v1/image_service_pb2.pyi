@@ -12,52 +12,252 @@ class OutputFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTPUT_FORMAT_UNSPECIFIED: _ClassVar[OutputFormat]
     OUTPUT_FORMAT_PNG: _ClassVar[OutputFormat]
     OUTPUT_FORMAT_RAW_RGB8: _ClassVar[OutputFormat]
+    OUTPUT_FORMAT_JPEG: _ClassVar[OutputFormat]
+    OUTPUT_FORMAT_WEBP: _ClassVar[OutputFormat]
 OUTPUT_FORMAT_UNSPECIFIED: OutputFormat
 OUTPUT_FORMAT_PNG: OutputFormat
 OUTPUT_FORMAT_RAW_RGB8: OutputFormat
+OUTPUT_FORMAT_JPEG: OutputFormat
+OUTPUT_FORMAT_WEBP: OutputFormat
+
+class StyleWeight(_message.Message):
+    __slots__ = ("style", "weight")
+    STYLE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    style: str
+    weight: float
+    def __init__(self, style: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...
+
+class Latent(_message.Message):
+    __slots__ = ("values",)
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("seed", "count", "style", "style_strength", "format", "preserve_colour")
+    __slots__ = ("seed", "count", "style", "style_strength", "format", "preserve_colour", "model", "style_mix", "style_picture", "latents", "label", "truncation", "candidates", "quality")
     SEED_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
     STYLE_STRENGTH_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     PRESERVE_COLOUR_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    STYLE_MIX_FIELD_NUMBER: _ClassVar[int]
+    STYLE_PICTURE_FIELD_NUMBER: _ClassVar[int]
+    LATENTS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATION_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
     seed: int
     count: int
     style: str
     style_strength: float
     format: OutputFormat
     preserve_colour: bool
-    def __init__(self, seed: _Optional[int] = ..., count: _Optional[int] = ..., style: _Optional[str] = ..., style_strength: _Optional[float] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., preserve_colour: _Optional[bool] = ...) -> None: ...
+    model: str
+    style_mix: _containers.RepeatedCompositeFieldContainer[StyleWeight]
+    style_picture: bytes
+    latents: _containers.RepeatedCompositeFieldContainer[Latent]
+    label: str
+    truncation: float
+    candidates: int
+    quality: int
+    def __init__(self, seed: _Optional[int] = ..., count: _Optional[int] = ..., style: _Optional[str] = ..., style_strength: _Optional[float] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., preserve_colour: _Optional[bool] = ..., model: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., latents: _Optional[_Iterable[_Union[Latent, _Mapping]]] = ..., label: _Optional[str] = ..., truncation: _Optional[float] = ..., candidates: _Optional[int] = ..., quality: _Optional[int] = ...) -> None: ...
 
 class Picture(_message.Message):
-    __slots__ = ("data", "seed", "width", "height")
+    __slots__ = ("data", "seed", "width", "height", "label", "score")
     DATA_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
     data: bytes
     seed: int
     width: int
     height: int
-    def __init__(self, data: _Optional[bytes] = ..., seed: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+    label: str
+    score: float
+    def __init__(self, data: _Optional[bytes] = ..., seed: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., label: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
 
-class GenerateResponse(_message.Message):
-    __slots__ = ("pictures", "format", "model", "model_version", "style", "style_strength", "preserve_colour")
-    PICTURES_FIELD_NUMBER: _ClassVar[int]
-    FORMAT_FIELD_NUMBER: _ClassVar[int]
+class Provenance(_message.Message):
+    __slots__ = ("model", "model_version", "style", "style_mix", "style_picture_sha256", "style_strength", "preserve_colour", "truncation")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
+    STYLE_MIX_FIELD_NUMBER: _ClassVar[int]
+    STYLE_PICTURE_SHA256_FIELD_NUMBER: _ClassVar[int]
     STYLE_STRENGTH_FIELD_NUMBER: _ClassVar[int]
     PRESERVE_COLOUR_FIELD_NUMBER: _ClassVar[int]
-    pictures: _containers.RepeatedCompositeFieldContainer[Picture]
-    format: OutputFormat
+    TRUNCATION_FIELD_NUMBER: _ClassVar[int]
     model: str
     model_version: str
     style: str
+    style_mix: _containers.RepeatedCompositeFieldContainer[StyleWeight]
+    style_picture_sha256: str
     style_strength: float
     preserve_colour: bool
-    def __init__(self, pictures: _Optional[_Iterable[_Union[Picture, _Mapping]]] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ..., style: _Optional[str] = ..., style_strength: _Optional[float] = ..., preserve_colour: _Optional[bool] = ...) -> None: ...
+    truncation: float
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[str] = ..., style: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture_sha256: _Optional[str] = ..., style_strength: _Optional[float] = ..., preserve_colour: _Optional[bool] = ..., truncation: _Optional[float] = ...) -> None: ...
+
+class GenerateResponse(_message.Message):
+    __slots__ = ("pictures", "format", "provenance")
+    PICTURES_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    PROVENANCE_FIELD_NUMBER: _ClassVar[int]
+    pictures: _containers.RepeatedCompositeFieldContainer[Picture]
+    format: OutputFormat
+    provenance: Provenance
+    def __init__(self, pictures: _Optional[_Iterable[_Union[Picture, _Mapping]]] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ...) -> None: ...
+
+class GenerateStreamResponse(_message.Message):
+    __slots__ = ("index", "picture", "format", "provenance")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    PROVENANCE_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    picture: Picture
+    format: OutputFormat
+    provenance: Provenance
+    def __init__(self, index: _Optional[int] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ...) -> None: ...
+
+class StylizeRequest(_message.Message):
+    __slots__ = ("picture", "style", "style_mix", "style_picture", "style_strength", "preserve_colour", "max_side", "format", "quality")
+    PICTURE_FIELD_NUMBER: _ClassVar[int]
+    STYLE_FIELD_NUMBER: _ClassVar[int]
+    STYLE_MIX_FIELD_NUMBER: _ClassVar[int]
+    STYLE_PICTURE_FIELD_NUMBER: _ClassVar[int]
+    STYLE_STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    PRESERVE_COLOUR_FIELD_NUMBER: _ClassVar[int]
+    MAX_SIDE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
+    picture: bytes
+    style: str
+    style_mix: _containers.RepeatedCompositeFieldContainer[StyleWeight]
+    style_picture: bytes
+    style_strength: float
+    preserve_colour: bool
+    max_side: int
+    format: OutputFormat
+    quality: int
+    def __init__(self, picture: _Optional[bytes] = ..., style: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., style_strength: _Optional[float] = ..., preserve_colour: _Optional[bool] = ..., max_side: _Optional[int] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., quality: _Optional[int] = ...) -> None: ...
+
+class StylizeResponse(_message.Message):
+    __slots__ = ("picture", "format", "provenance")
+    PICTURE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    PROVENANCE_FIELD_NUMBER: _ClassVar[int]
+    picture: Picture
+    format: OutputFormat
+    provenance: Provenance
+    def __init__(self, picture: _Optional[_Union[Picture, _Mapping]] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ...) -> None: ...
+
+class Waypoint(_message.Message):
+    __slots__ = ("seed", "latent", "style", "style_mix", "style_picture", "style_strength")
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    LATENT_FIELD_NUMBER: _ClassVar[int]
+    STYLE_FIELD_NUMBER: _ClassVar[int]
+    STYLE_MIX_FIELD_NUMBER: _ClassVar[int]
+    STYLE_PICTURE_FIELD_NUMBER: _ClassVar[int]
+    STYLE_STRENGTH_FIELD_NUMBER: _ClassVar[int]
+    seed: int
+    latent: Latent
+    style: str
+    style_mix: _containers.RepeatedCompositeFieldContainer[StyleWeight]
+    style_picture: bytes
+    style_strength: float
+    def __init__(self, seed: _Optional[int] = ..., latent: _Optional[_Union[Latent, _Mapping]] = ..., style: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., style_strength: _Optional[float] = ...) -> None: ...
+
+class InterpolateRequest(_message.Message):
+    __slots__ = ("start", "end", "frames", "model", "label", "preserve_colour", "format", "quality", "animation", "frame_milliseconds")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    PRESERVE_COLOUR_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    QUALITY_FIELD_NUMBER: _ClassVar[int]
+    ANIMATION_FIELD_NUMBER: _ClassVar[int]
+    FRAME_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    start: Waypoint
+    end: Waypoint
+    frames: int
+    model: str
+    label: str
+    preserve_colour: bool
+    format: OutputFormat
+    quality: int
+    animation: bool
+    frame_milliseconds: int
+    def __init__(self, start: _Optional[_Union[Waypoint, _Mapping]] = ..., end: _Optional[_Union[Waypoint, _Mapping]] = ..., frames: _Optional[int] = ..., model: _Optional[str] = ..., label: _Optional[str] = ..., preserve_colour: _Optional[bool] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., quality: _Optional[int] = ..., animation: _Optional[bool] = ..., frame_milliseconds: _Optional[int] = ...) -> None: ...
+
+class InterpolateResponse(_message.Message):
+    __slots__ = ("index", "picture", "format", "model", "model_version")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    picture: Picture
+    format: OutputFormat
+    model: str
+    model_version: str
+    def __init__(self, index: _Optional[int] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ...) -> None: ...
+
+class ListModelsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Model(_message.Message):
+    __slots__ = ("name", "version", "is_default", "width", "height", "latent_size", "classes", "ranks")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    IS_DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    LATENT_SIZE_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    RANKS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: str
+    is_default: bool
+    width: int
+    height: int
+    latent_size: int
+    classes: _containers.RepeatedScalarFieldContainer[str]
+    ranks: bool
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., is_default: _Optional[bool] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., latent_size: _Optional[int] = ..., classes: _Optional[_Iterable[str]] = ..., ranks: _Optional[bool] = ...) -> None: ...
+
+class ListModelsResponse(_message.Message):
+    __slots__ = ("models",)
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[Model]
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
+
+class ListStylesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Style(_message.Message):
+    __slots__ = ("name", "title", "artist")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    ARTIST_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    title: str
+    artist: str
+    def __init__(self, name: _Optional[str] = ..., title: _Optional[str] = ..., artist: _Optional[str] = ...) -> None: ...
+
+class ListStylesResponse(_message.Message):
+    __slots__ = ("styles", "reads_pictures")
+    STYLES_FIELD_NUMBER: _ClassVar[int]
+    READS_PICTURES_FIELD_NUMBER: _ClassVar[int]
+    styles: _containers.RepeatedCompositeFieldContainer[Style]
+    reads_pictures: bool
+    def __init__(self, styles: _Optional[_Iterable[_Union[Style, _Mapping]]] = ..., reads_pictures: _Optional[bool] = ...) -> None: ...

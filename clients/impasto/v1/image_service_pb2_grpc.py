@@ -39,18 +39,74 @@ class ImageServiceStub:
                 request_serializer=impasto_dot_v1_dot_image__service__pb2.GenerateRequest.SerializeToString,
                 response_deserializer=impasto_dot_v1_dot_image__service__pb2.GenerateResponse.FromString,
                 _registered_method=True)
+        self.GenerateStream = channel.unary_stream(
+                '/impasto.v1.ImageService/GenerateStream',
+                request_serializer=impasto_dot_v1_dot_image__service__pb2.GenerateRequest.SerializeToString,
+                response_deserializer=impasto_dot_v1_dot_image__service__pb2.GenerateStreamResponse.FromString,
+                _registered_method=True)
+        self.Stylize = channel.unary_unary(
+                '/impasto.v1.ImageService/Stylize',
+                request_serializer=impasto_dot_v1_dot_image__service__pb2.StylizeRequest.SerializeToString,
+                response_deserializer=impasto_dot_v1_dot_image__service__pb2.StylizeResponse.FromString,
+                _registered_method=True)
+        self.Interpolate = channel.unary_stream(
+                '/impasto.v1.ImageService/Interpolate',
+                request_serializer=impasto_dot_v1_dot_image__service__pb2.InterpolateRequest.SerializeToString,
+                response_deserializer=impasto_dot_v1_dot_image__service__pb2.InterpolateResponse.FromString,
+                _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/impasto.v1.ImageService/ListModels',
+                request_serializer=impasto_dot_v1_dot_image__service__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=impasto_dot_v1_dot_image__service__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
+        self.ListStyles = channel.unary_unary(
+                '/impasto.v1.ImageService/ListStyles',
+                request_serializer=impasto_dot_v1_dot_image__service__pb2.ListStylesRequest.SerializeToString,
+                response_deserializer=impasto_dot_v1_dot_image__service__pb2.ListStylesResponse.FromString,
+                _registered_method=True)
 
 
 class ImageServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Generate(self, request, context):
-        """Generates pictures, each from its own seed, and paints them in one style.
+        """Generates pictures, each from its own seed or latent, and paints them in one style.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
-        INVALID_ARGUMENT    a field is out of bounds; the message names it, what was expected and what came
-        RESOURCE_EXHAUSTED  the server is full; trailing metadata `grpc-retry-pushback-ms` says when to retry
-        DEADLINE_EXCEEDED   the caller's deadline passed before the pictures were done
-        UNAVAILABLE         the server is starting or draining
+    def GenerateStream(self, request, context):
+        """The same, each picture as soon as it is done. A caller that reads slowly slows its own pictures
+        down, not the server.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Stylize(self, request, context):
+        """Paints the caller's own picture.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Interpolate(self, request, context):
+        """A walk from one picture to another, frame by frame in their order, or as one animated WebP.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListModels(self, request, context):
+        """The models that `model` may name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListStyles(self, request, context):
+        """The styles that `style` may name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -63,6 +119,31 @@ def add_ImageServiceServicer_to_server(servicer, server):
                     servicer.Generate,
                     request_deserializer=impasto_dot_v1_dot_image__service__pb2.GenerateRequest.FromString,
                     response_serializer=impasto_dot_v1_dot_image__service__pb2.GenerateResponse.SerializeToString,
+            ),
+            'GenerateStream': grpc.unary_stream_rpc_method_handler(
+                    servicer.GenerateStream,
+                    request_deserializer=impasto_dot_v1_dot_image__service__pb2.GenerateRequest.FromString,
+                    response_serializer=impasto_dot_v1_dot_image__service__pb2.GenerateStreamResponse.SerializeToString,
+            ),
+            'Stylize': grpc.unary_unary_rpc_method_handler(
+                    servicer.Stylize,
+                    request_deserializer=impasto_dot_v1_dot_image__service__pb2.StylizeRequest.FromString,
+                    response_serializer=impasto_dot_v1_dot_image__service__pb2.StylizeResponse.SerializeToString,
+            ),
+            'Interpolate': grpc.unary_stream_rpc_method_handler(
+                    servicer.Interpolate,
+                    request_deserializer=impasto_dot_v1_dot_image__service__pb2.InterpolateRequest.FromString,
+                    response_serializer=impasto_dot_v1_dot_image__service__pb2.InterpolateResponse.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=impasto_dot_v1_dot_image__service__pb2.ListModelsRequest.FromString,
+                    response_serializer=impasto_dot_v1_dot_image__service__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'ListStyles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListStyles,
+                    request_deserializer=impasto_dot_v1_dot_image__service__pb2.ListStylesRequest.FromString,
+                    response_serializer=impasto_dot_v1_dot_image__service__pb2.ListStylesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -92,6 +173,141 @@ class ImageService:
             '/impasto.v1.ImageService/Generate',
             impasto_dot_v1_dot_image__service__pb2.GenerateRequest.SerializeToString,
             impasto_dot_v1_dot_image__service__pb2.GenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GenerateStream(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/impasto.v1.ImageService/GenerateStream',
+            impasto_dot_v1_dot_image__service__pb2.GenerateRequest.SerializeToString,
+            impasto_dot_v1_dot_image__service__pb2.GenerateStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Stylize(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/impasto.v1.ImageService/Stylize',
+            impasto_dot_v1_dot_image__service__pb2.StylizeRequest.SerializeToString,
+            impasto_dot_v1_dot_image__service__pb2.StylizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Interpolate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/impasto.v1.ImageService/Interpolate',
+            impasto_dot_v1_dot_image__service__pb2.InterpolateRequest.SerializeToString,
+            impasto_dot_v1_dot_image__service__pb2.InterpolateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/impasto.v1.ImageService/ListModels',
+            impasto_dot_v1_dot_image__service__pb2.ListModelsRequest.SerializeToString,
+            impasto_dot_v1_dot_image__service__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStyles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/impasto.v1.ImageService/ListStyles',
+            impasto_dot_v1_dot_image__service__pb2.ListStylesRequest.SerializeToString,
+            impasto_dot_v1_dot_image__service__pb2.ListStylesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,32 @@
+"""`impasto models` and `impasto styles`."""
+
+from __future__ import annotations
+
+import click
+
+from impasto.cli.options import connected, server_options
+
+
+@click.command()
+@server_options
+def models(target: str, timeout: float) -> None:
+    """List the models."""
+    with connected(target, timeout) as client:
+        found = client.models()
+    for model in found:
+        parts = [f"version {model.version}", f"{model.width}x{model.height}"]
+        if model.is_default:
+            parts.insert(0, "default")
+        if model.classes:
+            parts.append(f"classes: {', '.join(model.classes)}")
+        click.echo(f"{model.name}\t{', '.join(parts)}")
+
+
+@click.command()
+@server_options
+def styles(target: str, timeout: float) -> None:
+    """List the named styles."""
+    with connected(target, timeout) as client:
+        found = client.styles()
+    for style in found:
+        click.echo(f"{style.name}\t{style.title}, {style.artist}")

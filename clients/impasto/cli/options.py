@@ -1,0 +1,98 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from impasto.client import Client
+from impasto.errors import ImpastoError
+from impasto.options import Style
+from impasto.wire import DEFAULT_TARGET, DEFAULT_TIMEOUT_SECONDS
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+SEED = click.IntRange(0, 2**64 - 1)
+
+
+def server_options(command: Command) -> Command:
+    """--target and --timeout."""
+    timeout = click.option(
+        "--timeout",
+        type=float,
+        default=DEFAULT_TIMEOUT_SECONDS,
+        help="Seconds that the call may take.",
+    )
+    target = click.option(
+        "--target",
+        default=DEFAULT_TARGET,
+        envvar="IMPASTO_TARGET",
+        show_envvar=True,
+        help="The server's gRPC address.",
+    )
+    return target(timeout(command))
+
+
+def style_options(command: Command) -> Command:
+    """--style, --strength and --preserve-colour."""
+    style = click.option(
+        "--style",
+        "styles",
+        multiple=True,
+        help="Style to paint in; several are mixed, NAME=WEIGHT each; a file's name is a picture "
+        "whose style is taken. Absent: not painted.",
+    )
+    strength = click.option(
+        "--strength", type=float, default=1.0, help="Style strength from 0 to 1."
+    )
+    colour = click.option("--preserve-colour", is_flag=True, help="Keep the picture's own colours.")
+    return style(strength(colour(command)))
+
+
+def quality_option(command: Command) -> Command:
+    """--quality."""
+    return click.option(
+        "--quality", type=click.IntRange(1, 100), default=90, help="Of JPEG and WebP."
+    )(command)
+
+
+def style_of(styles: tuple[str, ...]) -> Style:
+    """What --style says: a name, a mix, or a picture.
+
+    Raises:
+        click.UsageError: a weight is no number, or pictures are mixed.
+    """
+    if not styles:
+        return ""
+    if any(_is_file(style) for style in styles):
+        if len(styles) > 1:
+            raise click.UsageError("--style: a picture cannot be mixed with other styles")
+        return Path(styles[0]).read_bytes()
+    if len(styles) == 1 and "=" not in styles[0]:
+        return styles[0]
+    return dict(_weighted(style) for style in styles)
+
+
+def _is_file(style: str) -> bool:
+    return "." in style and "=" not in style and Path(style).is_file()
+
+
+def _weighted(style: str) -> tuple[str, float]:
+    name, _, weight = style.partition("=")
+    try:
+        return name, float(weight or 1.0)
+    except ValueError as error:
+        raise click.UsageError(f"--style: expected NAME=WEIGHT, got {style!r}") from error
+
+
+@contextmanager
+def connected(target: str, timeout: float) -> Iterator[Client]:
+    """A client; what goes wrong with the server or a file ends the command in one sentence."""
+    try:
+        with Client(target, timeout) as client:
+            yield client
+    except (ImpastoError, OSError) as error:
+        raise click.ClickException(str(error)) from error

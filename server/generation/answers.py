@@ -1,0 +1,53 @@
+"""What comes back from the core, before it is a message of some transport."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from server.generation.timings import Timings
+
+
+@dataclass(frozen=True)
+class EncodedPicture:
+    """One finished picture.
+
+    Attributes:
+        data: encoded.
+        width: in pixels.
+        height: in pixels.
+        seed: that it was made from; None: it was made from something else.
+        label: the class that it shows; empty: none.
+        score: the discriminator's; None: nobody asked.
+    """
+
+    data: bytes
+    width: int
+    height: int
+    seed: int | None = None
+    label: str = ""
+    score: float | None = None
+
+
+class Origin(NamedTuple):
+    """The model that made the pixels, and its version."""
+
+    model: str
+    version: str
+
+
+class Answer(NamedTuple):
+    """The pictures of one request."""
+
+    pictures: list[EncodedPicture]
+    origin: Origin
+    timings: Timings
+
+
+@dataclass(frozen=True)
+class StreamedPicture:
+    """One picture of several that come one by one; `index` counts from 0."""
+
+    index: int
+    picture: EncodedPicture
+    origin: Origin

@@ -1,0 +1,109 @@
+"""What can be asked for: the chains among the models that the engine serves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from server.engines.base import Engine
+from server.errors import InvalidArgument, ModelLoadError, NotFound, StartupError
+from server.generation.chain import LATENT, Chain, chain_fault
+from server.generation.encoding import Threads
+from server.generation.ranking import Ranking
+from server.generation.stylizer import STYLE_CODE, STYLE_TABLE_PARAMETER, Stylizer
+
+# Parameters of a generator's config.pbtxt: the model that judges its pictures, and the names of its
+# classes as a JSON array.
+_DISCRIMINATOR_PARAMETER = "impasto.discriminator"
+_CLASSES_PARAMETER = "impasto.classes"
+
+
+class Catalogue:
+    """The chains by name.
+
+    Attributes:
+        chains: all of them, the default first.
+
+    Args:
+        chains: all of them, the default first.
+    """
+
+    def __init__(self, chains: Mapping[str, Chain]) -> None:
+        """Keep them."""
+        self.chains = chains
+        self._default = next(iter(chains.values()))
+
+    @property
+    def default(self) -> Chain:
+        """The chain for requests that name none."""
+        return self._default
+
+    def chain(self, model: str) -> Chain:
+        """The chain of that name; empty: the default.
+
+        Raises:
+            InvalidArgument: there is none.
+        """
+        if not model:
+            return self._default
+        if model not in self.chains:
+            raise InvalidArgument("model", f"one of {', '.join(self.chains)}", repr(model))
+        return self.chains[model]
+
+
+async def read_catalogue(
+    engine: Engine, default: str, repository: Path, threads: Threads
+) -> Catalogue:
+    """The chains among the ready models; style tables lie in `repository`.
+
+    Raises:
+        StartupError: the default is not served or is no chain, or a chain is broken.
+    """
+    ready = [item.name for item in await engine.index(ready_only=True)]
+    chains = {}
+    for name in [default, *sorted(set(ready) - {default})]:
+        try:
+            config = await engine.config(name)
+        except NotFound as error:
+            raise StartupError(f"{error}; choose another --model") from error
+        if fault := chain_fault(config):
+            if name == default:
+                raise StartupError(
+                    f"model {name!r}: {fault}. Choose another --model or mend its config.pbtxt"
+                )
+            continue
+        chains[name] = await _chain(engine, config, repository, threads)
+    return Catalogue(chains)
+
+
+async def _chain(engine: Engine, config: ModelConfig, repository: Path, threads: Threads) -> Chain:
+    steps = [
+        (await engine.config(step.model_name), step) for step in config.ensemble_scheduling.step
+    ]
+    sizes = {item.name: item.dims[0] for item in config.input}
+    place = repository / config.name / "config.pbtxt"
+    stylizer = generator = None
+    for step_config, step in steps:
+        if STYLE_TABLE_PARAMETER in step_config.parameters:
+            stylizer = Stylizer(engine, step_config, repository, sizes[STYLE_CODE], threads)
+        if LATENT in step.input_map.values():
+            generator = step_config
+    if stylizer is None:
+        raise ModelLoadError(
+            place, f"none of its steps has the parameter {STYLE_TABLE_PARAMETER!r}"
+        )
+    if generator is None:
+        raise ModelLoadError(place, f"none of its steps takes {LATENT!r}")
+    ranking = None
+    if discriminator := _parameter(generator, _DISCRIMINATOR_PARAMETER):
+        ranking = Ranking(engine, generator.name, discriminator)
+    classes = json.loads(_parameter(generator, _CLASSES_PARAMETER) or "[]")
+    return Chain(engine, config, stylizer, ranking, classes)
+
+
+def _parameter(config: ModelConfig, name: str) -> str:
+    # Looking up a missing key of a message map would put it there.
+    return config.parameters[name].string_value if name in config.parameters else ""

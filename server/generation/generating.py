@@ -1,0 +1,186 @@
+"""Pictures from seeds or latents: draft, rank, paint, encode."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import numpy as np
+
+from server.engines.base import Deadline
+from server.errors import InvalidArgument
+from server.generation.answers import Answer, EncodedPicture, Origin, StreamedPicture
+from server.generation.chain import Chain, Draft
+from server.generation.latents import given_latents, latents
+from server.generation.parts import Parts
+from server.generation.requests import GenerationRequest
+from server.generation.timings import Timings
+from server.generation.windows import as_done
+
+# A candidate is a picture of a sixteenth of the pixels, and never painted.
+_CANDIDATES_PER_PICTURE = 8
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The winners among the candidates, one row per picture."""
+
+    draft: Draft
+    seeds: list[int | None]
+    scores: list[float | None]
+
+
+class Generation:
+    """Answers generation requests.
+
+    Args:
+        parts: what they all share.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        """Keep the parts."""
+        self._parts = parts
+
+    async def all(self, request: GenerationRequest, deadline: Deadline) -> Answer:
+        """The request's pictures, in the order of their seeds or latents.
+
+        Raises:
+            InvalidArgument: it asks for what is not served here.
+            Overloaded: the server is full.
+            DeadlineExceeded: the deadline passed before a stage began.
+            ImpastoError: whatever else the engine raises.
+        """
+        chain, timings = self._chain(request), Timings()
+        count = request.pictures
+        with self._parts.admission.admit(_cost(request, count)):
+            code = await self._code(chain, request, deadline)
+            wanted = range(count)
+            return await self._make(chain, request, wanted, code, deadline, timings)
+
+    async def each(
+        self, request: GenerationRequest, deadline: Deadline, timings: Timings
+    ) -> AsyncGenerator[StreamedPicture, None]:
+        """The request's pictures one by one, as soon as each is done.
+
+        So many as make one batch are under way at a time, and no more are admitted.
+
+        Raises:
+            ImpastoError: as `all`.
+        """
+        chain = self._chain(request)
+        window = min(request.pictures, chain.batch)
+        with self._parts.admission.admit(_cost(request, window)):
+            code = await self._code(chain, request, deadline)
+
+            async def one(index: int) -> StreamedPicture:
+                wanted = range(index, index + 1)
+                answer = await self._make(chain, request, wanted, code, deadline, timings)
+                return StreamedPicture(index, answer.pictures[0], answer.origin)
+
+            works = (one(index) for index in range(request.pictures))
+            async for picture in as_done(works, window):
+                yield picture
+
+    def _chain(self, request: GenerationRequest) -> Chain:
+        """The chain that can do what is asked for."""
+        chain = self._parts.catalogue.chain(request.model)
+        self._parts.check_count("count", request.pictures)
+        chain.stylizer.check(request)
+        chain.class_of(request.label)
+        if request.candidates > 1 and chain.ranking is None:
+            raise InvalidArgument(
+                "candidates", f"1: {chain.model} has no discriminator", request.candidates
+            )
+        if request.latents:
+            given_latents(request.latents, chain.latent_size, "latents")
+        return chain
+
+    async def _code(
+        self, chain: Chain, request: GenerationRequest, deadline: Deadline
+    ) -> np.ndarray:
+        deadline.check("the chain")
+        return await chain.stylizer.code(request, request.preserve_colour, deadline)
+
+    async def _make(
+        self,
+        chain: Chain,
+        request: GenerationRequest,
+        wanted: range,
+        code: np.ndarray,
+        deadline: Deadline,
+        timings: Timings,
+    ) -> Answer:
+        """Some of the request's pictures, painted by one style code [code_size]."""
+        chosen = await self._chosen(chain, request, wanted, deadline, timings)
+        codes = np.repeat(code[None], len(wanted), axis=0)
+        with timings.measure("chain"):
+            made = await chain.run(chosen.draft, codes, deadline)
+        self._parts.observe(made.stages, timings)
+        deadline.check("encoding")
+        with timings.measure("encode"):
+            data = await self._parts.encoder.encode_all(list(made.pixels), request)
+        pictures = [
+            EncodedPicture(
+                encoded, chain.width, chain.height, seed, chain.label(int(number)), score
+            )
+            for encoded, seed, number, score in zip(
+                data, chosen.seeds, chosen.draft.labels, chosen.scores, strict=True
+            )
+        ]
+        return Answer(pictures, Origin(chain.model, made.version), timings)
+
+    async def _chosen(
+        self,
+        chain: Chain,
+        request: GenerationRequest,
+        wanted: range,
+        deadline: Deadline,
+        timings: Timings,
+    ) -> _Chosen:
+        """What the wanted pictures are made from."""
+        classes = max(len(chain.classes), 1)
+        known = chain.class_of(request.label)
+        none: list[None] = [None] * len(wanted)
+        if request.latents:
+            rows = given_latents(request.latents[wanted.start : wanted.stop], chain.latent_size, "")
+            labels = np.full(len(wanted), known or 0)
+            return _Chosen(Draft(rows, labels), list(none), list(none))
+        per_picture = request.candidates
+        seeds = request.seeds(wanted)
+        labels = np.array(
+            [seed % classes if known is None else known for seed in seeds[::per_picture]]
+        )
+        rows = latents(seeds, chain.latent_size, request.truncation)
+        draft = Draft(rows, np.repeat(labels, per_picture))
+        if per_picture == 1:
+            return _Chosen(draft, list(seeds), list(none))
+        with timings.measure("rank"):
+            scores = await _scores(chain, draft, deadline)
+        grouped = scores.reshape(len(wanted), per_picture)
+        best = grouped.argmax(axis=1) + np.arange(len(wanted)) * per_picture
+        return _Chosen(
+            draft.part(best), [seeds[row] for row in best], [float(scores[row]) for row in best]
+        )
+
+
+async def _scores(chain: Chain, draft: Draft, deadline: Deadline) -> np.ndarray:
+    assert chain.ranking is not None
+    deadline.check("ranking")
+    tasks = [
+        asyncio.ensure_future(chain.ranking.scores(chain.inputs(draft.part(part)), deadline))
+        for part in chain.parts(len(draft.labels))
+    ]
+    try:
+        return np.concatenate(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _cost(request: GenerationRequest, pictures: int) -> int:
+    """What so many of the request's pictures take, in painted pictures."""
+    ranked = pictures * request.candidates if request.candidates > 1 else 0
+    encoded = 1 if request.style_picture else 0
+    return pictures + math.ceil(ranked / _CANDIDATES_PER_PICTURE) + encoded

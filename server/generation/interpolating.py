@@ -1,0 +1,128 @@
+"""A walk from one picture to another: latents along an arc, style codes along a line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import numpy as np
+
+from server.engines.base import Deadline
+from server.generation.answers import EncodedPicture, Origin, StreamedPicture
+from server.generation.chain import Chain, Draft
+from server.generation.latents import given_latents, latents, walk
+from server.generation.parts import Parts
+from server.generation.requests import InterpolationRequest, Waypoint
+from server.generation.timings import Timings
+from server.generation.windows import in_order
+
+
+class Interpolation:
+    """Answers interpolation requests.
+
+    Args:
+        parts: what all answering shares.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        """Keep the parts."""
+        self._parts = parts
+
+    async def each(
+        self, request: InterpolationRequest, deadline: Deadline, timings: Timings
+    ) -> AsyncGenerator[StreamedPicture, None]:
+        """The frames in their order, or one animation.
+
+        Raises:
+            InvalidArgument: it asks for what is not served here.
+            Overloaded: the server is full.
+            DeadlineExceeded: the deadline passed before a stage began.
+            ImpastoError: whatever else the engine raises.
+        """
+        chain = self._chain(request)
+        ends = [_latent(chain, point, name) for name, point in _ends(request)]
+        window = request.frames if request.animation else min(request.frames, chain.batch)
+        pictures_read = sum(bool(point.style_picture) for _, point in _ends(request))
+        with self._parts.admission.admit(window + pictures_read):
+            deadline.check("the chain")
+            codes = [
+                await chain.stylizer.code(point, request.preserve_colour, deadline)
+                for _, point in _ends(request)
+            ]
+            positions = np.linspace(0.0, 1.0, request.frames)
+            labels = np.full(request.frames, chain.class_of(request.label) or 0)
+            draft = Draft(walk(ends[0], ends[1], positions), labels)
+            weights = positions[:, None].astype(np.float32)
+            path = (1 - weights) * codes[0] + weights * codes[1]
+            if request.animation:
+                yield await self._animation(chain, request, draft, path, deadline, timings)
+                return
+
+            async def frame(index: int) -> StreamedPicture:
+                rows = slice(index, index + 1)
+                return await self._frame(
+                    chain, request, draft.part(rows), path[rows], index, deadline, timings
+                )
+
+            works = (frame(index) for index in range(request.frames))
+            async for picture in in_order(works, window):
+                yield picture
+
+    def _chain(self, request: InterpolationRequest) -> Chain:
+        chain = self._parts.catalogue.chain(request.model)
+        self._parts.check_count("frames", request.frames)
+        for _, point in _ends(request):
+            chain.stylizer.check(point)
+        chain.class_of(request.label)
+        return chain
+
+    async def _frame(
+        self,
+        chain: Chain,
+        request: InterpolationRequest,
+        draft: Draft,
+        codes: np.ndarray,
+        index: int,
+        deadline: Deadline,
+        timings: Timings,
+    ) -> StreamedPicture:
+        deadline.check("a frame")
+        made = await chain.run(draft, codes, deadline)
+        self._parts.observe(made.stages, timings)
+        with timings.measure("encode"):
+            (data,) = await self._parts.encoder.encode_all(list(made.pixels), request)
+        picture = EncodedPicture(
+            data, chain.width, chain.height, label=chain.label(int(draft.labels[0]))
+        )
+        return StreamedPicture(index, picture, Origin(chain.model, made.version))
+
+    async def _animation(
+        self,
+        chain: Chain,
+        request: InterpolationRequest,
+        draft: Draft,
+        codes: np.ndarray,
+        deadline: Deadline,
+        timings: Timings,
+    ) -> StreamedPicture:
+        made = await chain.run(draft, codes, deadline)
+        self._parts.observe(made.stages, timings)
+        deadline.check("encoding")
+        with timings.measure("encode"):
+            data = await self._parts.encoder.animate(
+                list(made.pixels), request.quality, request.frame_milliseconds
+            )
+        label = chain.label(int(draft.labels[0]))
+        picture = EncodedPicture(data, chain.width, chain.height, label=label)
+        return StreamedPicture(0, picture, Origin(chain.model, made.version))
+
+
+def _ends(request: InterpolationRequest) -> tuple[tuple[str, Waypoint], tuple[str, Waypoint]]:
+    return ("start", request.start), ("end", request.end)
+
+
+def _latent(chain: Chain, point: Waypoint, name: str) -> np.ndarray:
+    if point.seed is not None:
+        row: np.ndarray = latents([point.seed], chain.latent_size)[0]
+    else:
+        row = given_latents([point.latent], chain.latent_size, f"{name}.latent")[0]
+    return row

@@ -1,0 +1,51 @@
+"""What the answering of every kind of request shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from server.engines.base import StageTiming
+from server.errors import InvalidArgument
+from server.generation.admission import Admission
+from server.generation.catalogue import Catalogue
+from server.generation.encoding import Encoder, Threads
+from server.generation.timings import Timings
+from server.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The shared parts.
+
+    Attributes:
+        catalogue: what can be asked for.
+        admission: what refuses work.
+        threads: where files are decoded.
+        encoder: what encodes pictures.
+        metrics: where stage latencies go.
+        max_count: greatest number of pictures in one request.
+    """
+
+    catalogue: Catalogue
+    admission: Admission
+    threads: Threads
+    encoder: Encoder
+    metrics: Metrics
+    max_count: int
+
+    def check_count(self, field: str, count: int) -> None:
+        """Check a number of pictures.
+
+        Raises:
+            InvalidArgument: it is too great.
+        """
+        if count > self.max_count:
+            raise InvalidArgument(field, f"1 to {self.max_count}", count)
+
+    def observe(self, stages: Iterable[StageTiming], timings: Timings) -> None:
+        """Record what the engine tells of its models, for the metrics and for the caller."""
+        stages = list(stages)
+        for stage in stages:
+            self.metrics.observe_stage(stage)
+        timings.add_models(stages)

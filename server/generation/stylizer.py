@@ -1,0 +1,123 @@
+"""The stylizer as the gateway knows it: its styles, its style encoder, its painting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from server.engines.base import Deadline, Engine, InferenceRequest, StageTiming
+from server.errors import InvalidArgument
+from server.generation.decoding import PictureFile
+from server.generation.encoding import Threads
+from server.generation.requests import StyleChoice
+from server.generation.styles import StyleTable
+
+IMAGE = "image"
+STYLE_CODE = "style_code"
+PIXELS = "pixels"
+# Parameters of a stylizer's config.pbtxt: its style table, relative to the model's folder, and the
+# model that reads styles off pictures.
+STYLE_TABLE_PARAMETER = "impasto.style_table"
+_STYLE_ENCODER_PARAMETER = "impasto.style_encoder"
+# The encoder looks at 160 pixels; more would only be carried about.
+_STYLE_PICTURE_SIDE = 320
+
+
+class Painted(NamedTuple):
+    """Pixels uint8 [1, height, width, 3], the stylizer's version, and how long it took."""
+
+    pixels: np.ndarray
+    version: str
+    stages: Sequence[StageTiming]
+
+
+class Stylizer:
+    """One stylizer of the repository.
+
+    Attributes:
+        model: its name.
+        table: its named styles.
+        reads_pictures: whether there is a style encoder.
+
+    Args:
+        engine: what serves it.
+        config: its configuration.
+        repository: where its style table lies.
+        code_size: what a chain around it expects.
+        threads: where picture files are decoded.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        config: ModelConfig,
+        repository: Path,
+        code_size: int,
+        threads: Threads,
+    ) -> None:
+        """Read the style table.
+
+        Raises:
+            ModelLoadError: it is broken.
+        """
+        self.model = config.name
+        self._engine = engine
+        self._threads = threads
+        table = config.parameters[STYLE_TABLE_PARAMETER].string_value
+        self.table = StyleTable(repository / config.name / table, code_size)
+        self._encoder = ""
+        if _STYLE_ENCODER_PARAMETER in config.parameters:
+            self._encoder = config.parameters[_STYLE_ENCODER_PARAMETER].string_value
+        self.reads_pictures = bool(self._encoder)
+
+    def check(self, choice: StyleChoice) -> None:
+        """Check that the style exists.
+
+        Raises:
+            InvalidArgument: it does not, or styles cannot be read off pictures here.
+        """
+        for name in choice.weights:
+            if name not in self.table.names:
+                known = ", ".join(self.table.names)
+                field = "style" if choice.style else "style_mix.style"
+                raise InvalidArgument(field, f"one of {known}, or none", repr(name))
+        if choice.style_picture and not self.reads_pictures:
+            raise InvalidArgument("style_picture", "none: there is no style encoder", "a picture")
+
+    async def code(
+        self, choice: StyleChoice, preserve_colour: bool, deadline: Deadline
+    ) -> np.ndarray:
+        """The style code float32 [code_size] of a checked choice.
+
+        Raises:
+            InvalidArgument: the style picture is none.
+            ImpastoError: whatever the engine raises.
+        """
+        if not choice.weights and not choice.style_picture:
+            return self.table.mix({})
+        if choice.style_picture:
+            full = await self._encoded(choice.style_picture, deadline)
+        else:
+            full = self.table.mix(choice.weights)
+        return self.table.weakened(full, choice.style_strength, preserve_colour)
+
+    async def _encoded(self, picture: bytes, deadline: Deadline) -> np.ndarray:
+        file = PictureFile(picture, "style_picture", _STYLE_PICTURE_SIDE)
+        image = await self._threads.run(file.pixels)
+        request = InferenceRequest(self._encoder, {IMAGE: image}, deadline=deadline)
+        code: np.ndarray = (await self._engine.infer(request)).outputs[STYLE_CODE][0]
+        return code
+
+    async def paint(self, image: np.ndarray, code: np.ndarray, deadline: Deadline) -> Painted:
+        """Paint one picture float32 [1, 3, H, W] in [-1, 1] by a style code [code_size].
+
+        Raises:
+            ImpastoError: whatever the engine raises.
+        """
+        inputs = {IMAGE: image, STYLE_CODE: code[None]}
+        result = await self._engine.infer(InferenceRequest(self.model, inputs, deadline=deadline))
+        return Painted(result.outputs[PIXELS], result.version, result.stages)

@@ -1,0 +1,56 @@
+"""The caller's own picture: decode, paint, encode."""
+
+from __future__ import annotations
+
+import math
+
+from server.engines.base import Deadline
+from server.generation.answers import Answer, EncodedPicture, Origin
+from server.generation.decoding import PictureFile
+from server.generation.parts import Parts
+from server.generation.requests import StylizationRequest
+from server.generation.timings import Timings
+
+# A painted picture, in which admission counts, is 256x256.
+_PIXELS_PER_PICTURE = 256 * 256
+
+
+class Stylization:
+    """Answers stylization requests.
+
+    Args:
+        parts: what all answering shares.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        """Keep the parts."""
+        self._parts = parts
+
+    async def one(self, request: StylizationRequest, deadline: Deadline) -> Answer:
+        """The request's picture, painted.
+
+        Raises:
+            InvalidArgument: the picture cannot be read, or the style is unknown.
+            Overloaded: the server is full.
+            DeadlineExceeded: the deadline passed before a stage began.
+            ImpastoError: whatever else the engine raises.
+        """
+        stylizer = self._parts.catalogue.default.stylizer
+        stylizer.check(request)
+        file = PictureFile(request.picture, "picture", request.max_side)
+        cost = math.ceil(file.width * file.height / _PIXELS_PER_PICTURE)
+        timings = Timings()
+        with self._parts.admission.admit(cost + (1 if request.style_picture else 0)):
+            deadline.check("decoding")
+            with timings.measure("decode"):
+                image = await self._parts.threads.run(file.pixels)
+            deadline.check("the stylizer")
+            code = await stylizer.code(request, request.preserve_colour, deadline)
+            painted = await stylizer.paint(image, code, deadline)
+            self._parts.observe(painted.stages, timings)
+            deadline.check("encoding")
+            with timings.measure("encode"):
+                (data,) = await self._parts.encoder.encode_all(list(painted.pixels), request)
+        height, width = painted.pixels.shape[1:3]
+        picture = EncodedPicture(data, width, height)
+        return Answer([picture], Origin(stylizer.model, painted.version), timings)

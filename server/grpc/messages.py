@@ -1,0 +1,79 @@
+"""Between the messages of `impasto.v1` and the core's requests and answers.
+
+The core's requests have the messages' fields under the same names, so one rule reads them all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from impasto.v1 import image_service_pb2 as pb
+
+from server.generation.answers import EncodedPicture, Origin
+from server.generation.requests import OutputFormat, Painting
+
+_WIRE_FORMATS: Mapping[OutputFormat, pb.OutputFormat] = {
+    known: pb.OutputFormat.Value(f"OUTPUT_FORMAT_{known.name}") for known in OutputFormat
+}
+_FORMATS = {wire: known for known, wire in _WIRE_FORMATS.items()}
+
+
+def arguments(message: Message) -> dict[str, Any]:
+    """The fields that were given, by name, as the core's request takes them."""
+    return {field.name: _argument(field, value) for field, value in message.ListFields()}
+
+
+def _argument(field: FieldDescriptor, value: Any) -> Any:
+    if isinstance(value, pb.Latent):
+        return list(value.values)
+    if field.message_type is not None:
+        if isinstance(value, Message):
+            return arguments(value)
+        return [_argument(field, item) for item in value]
+    # A number that names no format stays one: the core says which there are.
+    return _FORMATS.get(value, value) if field.enum_type is not None else value
+
+
+def picture_message(picture: EncodedPicture) -> pb.Picture:
+    """One picture."""
+    return pb.Picture(
+        data=picture.data,
+        seed=picture.seed,
+        width=picture.width,
+        height=picture.height,
+        label=picture.label,
+        score=picture.score,
+    )
+
+
+def provenance_message(
+    painting: Painting, origin: Origin, truncation: float | None = None
+) -> pb.Provenance:
+    """What made the pictures of a request."""
+    style_picture = painting.style_picture
+    return pb.Provenance(
+        model=origin.model,
+        model_version=origin.version,
+        style=painting.style,
+        style_mix=[
+            pb.StyleWeight(style=part.style, weight=part.weight) for part in painting.style_mix
+        ],
+        style_picture_sha256=hashlib.sha256(style_picture).hexdigest() if style_picture else "",
+        style_strength=painting.style_strength,
+        preserve_colour=painting.preserve_colour,
+        truncation=truncation,
+    )
+
+
+def wire_format(output_format: OutputFormat) -> pb.OutputFormat:
+    """The wire's number of a format."""
+    return _WIRE_FORMATS[output_format]
+
+
+def picture_messages(pictures: Sequence[EncodedPicture]) -> list[pb.Picture]:
+    """Pictures in their order."""
+    return [picture_message(picture) for picture in pictures]
