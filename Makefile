@@ -15,7 +15,7 @@ RUN := $(VENV)/bin/python
 SERVER_FLAGS ?=
 # Small pictures in ten classes: narrow networks, larger batches, a faster start.
 FASHION_FLAGS := --data-set fashion --resolution 32 --conditional True --generator-width 24 \
-    --discriminator-width 24 --batch 64 --pictures 190000 --learning-rate 4e-4 \
+    --discriminator-width 24 --batch 64 --pictures 420000 --learning-rate 4e-4 \
     --discriminator-rate 1 --gamma 0.1 --metric-samples 5000
 TRITON_VENV := .venv-triton
 TRITON_RUN := $(TRITON_VENV)/bin/python
