@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from server.generation.requests import Encoding, OutputFormat
 from server.telemetry.metrics import Metrics
@@ -21,26 +22,40 @@ from server.telemetry.metrics import Metrics
 _PNG_COMPRESSION = 1
 # WebP's effort, 0 to 6: at 1 it takes a third of the default's time for a tenth more bytes.
 _WEBP_EFFORT = 1
+_PNG_XMP = "XML:com.adobe.xmp"
 Result = TypeVar("Result")
 
 
-def encode(pixels: np.ndarray, encoding: Encoding) -> bytes:
-    """Encode uint8 pixels [height, width, 3]; deterministic, safe in any thread."""
+class Work(NamedTuple):
+    """A picture to encode: uint8 pixels [height, width, 3], and the XMP packet that goes along."""
+
+    pixels: np.ndarray
+    xmp: bytes
+
+
+def encode(work: Work, encoding: Encoding) -> bytes:
+    """Encode a picture; deterministic, safe in any thread. Bare pixels carry no packet."""
+    pixels, xmp = work
     if encoding.format is OutputFormat.RAW_RGB8:
         return pixels.tobytes()
     file = io.BytesIO()
     image = Image.fromarray(pixels)
     match encoding.format:
         case OutputFormat.PNG:
-            image.save(file, "PNG", compress_level=_PNG_COMPRESSION)
+            told = PngInfo()
+            told.add_itxt(_PNG_XMP, xmp.decode())
+            image.save(file, "PNG", compress_level=_PNG_COMPRESSION, pnginfo=told)
         case OutputFormat.JPEG:
-            image.save(file, "JPEG", quality=encoding.quality)
+            image.save(file, "JPEG", quality=encoding.quality, xmp=xmp)
         case OutputFormat.WEBP:
-            image.save(file, "WEBP", quality=encoding.quality, method=_WEBP_EFFORT)
+            quality, effort = encoding.quality, _WEBP_EFFORT
+            image.save(file, "WEBP", quality=quality, method=effort, xmp=xmp)
     return file.getvalue()
 
 
-def animate(frames: Sequence[np.ndarray], quality: int, frame_milliseconds: int) -> bytes:
+def animate(
+    frames: Sequence[np.ndarray], quality: int, frame_milliseconds: int, xmp: bytes
+) -> bytes:
     """One endless animated WebP of uint8 frames [height, width, 3]."""
     file = io.BytesIO()
     first, *others = (Image.fromarray(frame) for frame in frames)
@@ -53,6 +68,7 @@ def animate(frames: Sequence[np.ndarray], quality: int, frame_milliseconds: int)
         loop=0,
         quality=quality,
         method=_WEBP_EFFORT,
+        xmp=xmp,
     )
     return file.getvalue()
 
@@ -86,8 +102,8 @@ class Encoder:
         self._threads = threads
         self._seconds = metrics.encode_seconds
 
-    async def encode_all(self, pictures: Sequence[np.ndarray], encoding: Encoding) -> list[bytes]:
-        """The bytes of uint8 pictures [height, width, 3], in their order."""
+    async def encode_all(self, pictures: Sequence[Work], encoding: Encoding) -> list[bytes]:
+        """The bytes of pictures, in their order."""
         if encoding.format is OutputFormat.RAW_RGB8:
             # Copying a picture takes less than handing it to a thread.
             return [self._measured(partial(encode, picture, encoding)) for picture in pictures]
@@ -95,10 +111,10 @@ class Encoder:
         return await asyncio.gather(*work)
 
     async def animate(
-        self, frames: Sequence[np.ndarray], quality: int, frame_milliseconds: int
+        self, frames: Sequence[np.ndarray], quality: int, frame_milliseconds: int, xmp: bytes
     ) -> bytes:
         """See the function of that name."""
-        return await self._run(partial(animate, frames, quality, frame_milliseconds))
+        return await self._run(partial(animate, frames, quality, frame_milliseconds, xmp))
 
     async def _run(self, work: Callable[[], bytes]) -> bytes:
         return await self._threads.run(partial(self._measured, work))

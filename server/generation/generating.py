@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,16 @@ from server.engines.base import Deadline
 from server.errors import InvalidArgument
 from server.generation.answers import Answer, EncodedPicture, Origin, StreamedPicture
 from server.generation.chain import Chain, Draft
+from server.generation.encoding import Work
 from server.generation.latents import given_latents, latents
 from server.generation.parts import Parts
+from server.generation.provenance import (
+    GENERATED,
+    origin_recipe,
+    painting_recipe,
+    seed_text,
+    xmp_packet,
+)
 from server.generation.requests import GenerationRequest
 from server.generation.timings import Timings
 from server.generation.windows import as_done
@@ -118,18 +127,22 @@ class Generation:
         with timings.measure("chain"):
             made = await chain.run(chosen.draft, codes, deadline)
         self._parts.observe(made.stages, timings)
+        origin = Origin(chain.model, made.version)
+        labels = [chain.label(int(number)) for number in chosen.draft.labels]
+        works = [
+            Work(made.pixels[row], xmp_packet(GENERATED, recipe))
+            for row, recipe in enumerate(_recipes(request, origin, chosen, labels))
+        ]
         deadline.check("encoding")
         with timings.measure("encode"):
-            data = await self._parts.encoder.encode_all(list(made.pixels), request)
+            data = await self._parts.encoder.encode_all(works, request)
+        rows = zip(data, chosen.seeds, labels, chosen.scores, strict=True)
+        size = chain.width, chain.height
         pictures = [
-            EncodedPicture(
-                encoded, chain.width, chain.height, seed, chain.label(int(number)), score
-            )
-            for encoded, seed, number, score in zip(
-                data, chosen.seeds, chosen.draft.labels, chosen.scores, strict=True
-            )
+            EncodedPicture(encoded, *size, seed, label, score)
+            for encoded, seed, label, score in rows
         ]
-        return Answer(pictures, Origin(chain.model, made.version), timings)
+        return Answer(pictures, origin, timings)
 
     async def _chosen(
         self,
@@ -163,6 +176,16 @@ class Generation:
         return _Chosen(
             draft.part(best), [seeds[row] for row in best], [float(scores[row]) for row in best]
         )
+
+
+def _recipes(
+    request: GenerationRequest, origin: Origin, chosen: _Chosen, labels: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """What makes each picture again."""
+    shared = origin_recipe(origin) | painting_recipe(request) | {"truncation": request.truncation}
+    for row, (seed, label) in enumerate(zip(chosen.seeds, labels, strict=True)):
+        latent = chosen.draft.latents[row].tolist() if seed is None else None
+        yield shared | {"seed": seed_text(seed), "latent": latent, "label": label}
 
 
 async def _scores(chain: Chain, draft: Draft, deadline: Deadline) -> np.ndarray:

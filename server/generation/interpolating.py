@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import numpy as np
 
 from server.engines.base import Deadline
 from server.generation.answers import EncodedPicture, Origin, StreamedPicture
 from server.generation.chain import Chain, Draft
+from server.generation.encoding import Work
 from server.generation.latents import given_latents, latents, walk
 from server.generation.parts import Parts
+from server.generation.provenance import (
+    GENERATED,
+    origin_recipe,
+    seed_text,
+    style_recipe,
+    xmp_packet,
+)
 from server.generation.requests import InterpolationRequest, Waypoint
 from server.generation.timings import Timings
 from server.generation.windows import in_order
@@ -88,12 +97,15 @@ class Interpolation:
         deadline.check("a frame")
         made = await chain.run(draft, codes, deadline)
         self._parts.observe(made.stages, timings)
+        origin = Origin(chain.model, made.version)
+        position = index / (request.frames - 1)
+        xmp = xmp_packet(GENERATED, _recipe(chain, request, origin) | {"position": position})
         with timings.measure("encode"):
-            (data,) = await self._parts.encoder.encode_all(list(made.pixels), request)
+            (data,) = await self._parts.encoder.encode_all([Work(made.pixels[0], xmp)], request)
         picture = EncodedPicture(
             data, chain.width, chain.height, label=chain.label(int(draft.labels[0]))
         )
-        return StreamedPicture(index, picture, Origin(chain.model, made.version))
+        return StreamedPicture(index, picture, origin)
 
     async def _animation(
         self,
@@ -107,17 +119,34 @@ class Interpolation:
         made = await chain.run(draft, codes, deadline)
         self._parts.observe(made.stages, timings)
         deadline.check("encoding")
+        origin = Origin(chain.model, made.version)
+        xmp = xmp_packet(GENERATED, _recipe(chain, request, origin))
         with timings.measure("encode"):
             data = await self._parts.encoder.animate(
-                list(made.pixels), request.quality, request.frame_milliseconds
+                list(made.pixels), request.quality, request.frame_milliseconds, xmp
             )
         label = chain.label(int(draft.labels[0]))
         picture = EncodedPicture(data, chain.width, chain.height, label=label)
-        return StreamedPicture(0, picture, Origin(chain.model, made.version))
+        return StreamedPicture(0, picture, origin)
 
 
 def _ends(request: InterpolationRequest) -> tuple[tuple[str, Waypoint], tuple[str, Waypoint]]:
     return ("start", request.start), ("end", request.end)
+
+
+def _recipe(chain: Chain, request: InterpolationRequest, origin: Origin) -> dict[str, Any]:
+    """What makes a walk again."""
+    ends = {
+        name: style_recipe(point) | {"seed": seed_text(point.seed), "latent": point.latent}
+        for name, point in _ends(request)
+    }
+    return {
+        **origin_recipe(origin),
+        **{name: {key: value for key, value in end.items() if value} for name, end in ends.items()},
+        "frames": request.frames,
+        "label": chain.label(chain.class_of(request.label) or 0),
+        "preserve_colour": request.preserve_colour or None,
+    }
 
 
 def _latent(chain: Chain, point: Waypoint, name: str) -> np.ndarray:

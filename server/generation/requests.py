@@ -7,6 +7,7 @@ answers.
 from __future__ import annotations
 
 import enum
+import hashlib
 import secrets
 from typing import Annotated, Self, TypeAlias
 
@@ -78,6 +79,11 @@ class StyleChoice(_Request):
         if self.style:
             return {self.style: 1.0}
         return {part.style: part.weight for part in self.style_mix}
+
+    @property
+    def style_picture_sha256(self) -> str:
+        """In hexadecimal; empty where there is no style picture."""
+        return hashlib.sha256(self.style_picture).hexdigest() if self.style_picture else ""
 
     @model_validator(mode="after")
     def _one_style(self) -> Self:

@@ -7,7 +7,14 @@ import math
 from server.engines.base import Deadline
 from server.generation.answers import Answer, EncodedPicture, Origin
 from server.generation.decoding import PictureFile
+from server.generation.encoding import Work
 from server.generation.parts import Parts
+from server.generation.provenance import (
+    PAINTED_OVER,
+    origin_recipe,
+    painting_recipe,
+    xmp_packet,
+)
 from server.generation.requests import StylizationRequest
 from server.generation.timings import Timings
 
@@ -49,8 +56,11 @@ class Stylization:
             painted = await stylizer.paint(image, code, deadline)
             self._parts.observe(painted.stages, timings)
             deadline.check("encoding")
+            origin = Origin(stylizer.model, painted.version)
+            recipe = origin_recipe(origin) | painting_recipe(request)
             with timings.measure("encode"):
-                (data,) = await self._parts.encoder.encode_all(list(painted.pixels), request)
+                work = Work(painted.pixels[0], xmp_packet(PAINTED_OVER, recipe))
+                (data,) = await self._parts.encoder.encode_all([work], request)
         height, width = painted.pixels.shape[1:3]
         picture = EncodedPicture(data, width, height)
-        return Answer([picture], Origin(stylizer.model, painted.version), timings)
+        return Answer([picture], origin, timings)

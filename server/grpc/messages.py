@@ -5,7 +5,6 @@ The core's requests have the messages' fields under the same names, so one rule 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,7 +53,6 @@ def provenance_message(
     painting: Painting, origin: Origin, truncation: float | None = None
 ) -> pb.Provenance:
     """What made the pictures of a request."""
-    style_picture = painting.style_picture
     return pb.Provenance(
         model=origin.model,
         model_version=origin.version,
@@ -62,7 +60,7 @@ def provenance_message(
         style_mix=[
             pb.StyleWeight(style=part.style, weight=part.weight) for part in painting.style_mix
         ],
-        style_picture_sha256=hashlib.sha256(style_picture).hexdigest() if style_picture else "",
+        style_picture_sha256=painting.style_picture_sha256,
         style_strength=painting.style_strength,
         preserve_colour=painting.preserve_colour,
         truncation=truncation,
