@@ -24,6 +24,7 @@ from server.grpc.inference_service import GrpcInferenceService
 from server.grpc.listener import GrpcListener
 from server.http.inference import HttpInference
 from server.http.listener import HttpListener
+from server.http.rest import Rest
 from server.inference.regions import Regions
 from server.inference.service import InferenceService
 from server.settings import Settings, address
@@ -52,11 +53,12 @@ class Gateway:
         self._calls = Calls(self._metrics, settings.grpc_transport == "grpcio")
         self._engine: Engine = engine_of(settings, self._metrics)
         self._inference = InferenceService(self._engine, Regions(settings.allow_client_shm))
+        self._rest = Rest(self._calls, self._inference.memory, self._metrics)
         self._http = HttpListener(
             self._metrics,
             settings.host,
             settings.http_port,
-            HttpInference(self._inference, self._calls).routes(),
+            [*HttpInference(self._inference, self._calls).routes(), *self._rest.routes()],
         )
         self._grpc = GrpcListener(settings.host, settings.port, settings.grpc_transport)
 
@@ -100,6 +102,7 @@ class Gateway:
         )
         pipeline = Pipeline(parts)
         self._grpc.add(ImageService(pipeline, self._calls, self._metrics))
+        self._rest.serve(pipeline)
         self._grpc.add_inference(GrpcInferenceService(self._inference, self._calls))
         self._calls.open()
         _spare_the_collector()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,7 +45,7 @@ def given_latents(rows: Sequence[Sequence[float]], size: int, field: str) -> np.
         if len(row) != size:
             raise InvalidArgument(name, f"{size} numbers", len(row))
         # Generators scale a latent to length 1: it needs a direction, and finite squares.
-        length = float(np.linalg.norm(np.asarray(row)))
+        length = math.hypot(*row)
         if not 1e-6 < length < 1e6:
             raise InvalidArgument(name, "a length from 1e-6 to 1e6", f"{length:g}")
     return np.asarray(rows, np.float32)

@@ -33,7 +33,9 @@ class OutputFormat(enum.Enum):
 
 
 Seed: TypeAlias = Annotated[
-    int, Field(ge=0, lt=2**SEED_BITS), expected(f"a whole number from 0 to 2^{SEED_BITS} - 1")
+    int,
+    Field(ge=0, lt=2**SEED_BITS),
+    expected(f"a whole number from 0 to 2^{SEED_BITS} - 1"),
 ]
 LatentValues: TypeAlias = Annotated[
     tuple[Annotated[float, Field(allow_inf_nan=False)], ...], expected("finite numbers")
@@ -47,6 +49,21 @@ File: TypeAlias = Annotated[
 
 class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", val_json_bytes="base64")
+
+
+Strength: TypeAlias = Annotated[
+    float, Field(ge=0, le=1, allow_inf_nan=False), expected("a number from 0 to 1")
+]
+Truncation: TypeAlias = Annotated[
+    float | None,
+    Field(gt=_LEAST_TRUNCATION, allow_inf_nan=False),
+    expected(f"a finite number above {_LEAST_TRUNCATION}"),
+]
+Candidates: TypeAlias = Annotated[
+    int,
+    Field(ge=1, le=_MAX_CANDIDATES),
+    expected(f"a whole number from 1 to {_MAX_CANDIDATES}"),
+]
 
 
 class StyleWeight(_Request):
@@ -69,9 +86,7 @@ class StyleChoice(_Request):
     style: str = ""
     style_mix: Annotated[tuple[StyleWeight, ...], Field(max_length=_MAX_STYLES)] = ()
     style_picture: File = b""
-    style_strength: Annotated[
-        float, Field(ge=0, le=1, allow_inf_nan=False), expected("a number from 0 to 1")
-    ] = 1.0
+    style_strength: Strength = 1.0
 
     @property
     def weights(self) -> dict[str, float]:
@@ -138,16 +153,8 @@ class GenerationRequest(Painting, Encoding):
     count: Annotated[int, Field(ge=1), expected("a whole number from 1 on")] = 1
     latents: tuple[LatentValues, ...] = ()
     label: str = ""
-    truncation: Annotated[
-        float | None,
-        Field(gt=_LEAST_TRUNCATION, allow_inf_nan=False),
-        expected(f"a finite number above {_LEAST_TRUNCATION}"),
-    ] = None
-    candidates: Annotated[
-        int,
-        Field(ge=1, le=_MAX_CANDIDATES),
-        expected(f"a whole number from 1 to {_MAX_CANDIDATES}"),
-    ] = 1
+    truncation: Truncation = None
+    candidates: Candidates = 1
 
     @property
     def pictures(self) -> int:
@@ -167,6 +174,23 @@ class GenerationRequest(Painting, Encoding):
             if "count" in self.model_fields_set and self.count != len(self.latents):
                 raise fault(f"none, or {len(self.latents)} as of latents", "count", self.count)
         return self
+
+
+class PictureQuery(Encoding):
+    """One picture, by what fits into a URL; attributes as of `GenerationRequest`."""
+
+    model: str = ""
+    seed: Seed | None = None
+    label: str = ""
+    truncation: Truncation = None
+    candidates: Candidates = 1
+    style: str = ""
+    style_strength: Strength = 1.0
+    preserve_colour: bool = False
+
+    def request(self) -> GenerationRequest:
+        """The request that it stands for."""
+        return GenerationRequest.model_validate(self.model_dump(exclude_unset=True))
 
 
 class StylizationRequest(Painting, Encoding):

@@ -11,7 +11,11 @@ from pydantic_core import PydanticCustomError
 from server.errors import InvalidArgument
 
 Model = TypeVar("Model", bound=BaseModel)
-_FALLBACKS = {"missing": "a value", "extra_forbidden": "no field of this name"}
+_FALLBACKS = {
+    "missing": "a value",
+    "extra_forbidden": "no field of this name",
+    "json_invalid": "a JSON document",
+}
 
 
 def expected(text: str) -> WrapValidator:
@@ -41,12 +45,29 @@ def validated(kind: type[Model], arguments: Mapping[str, Any]) -> Model:
     try:
         return kind.model_validate(arguments)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        context = first.get("ctx", {})
-        field = ".".join(map(str, (*first["loc"], context.get("field") or ""))).strip(".")
-        wanted = context.get("expected") or _FALLBACKS.get(first["type"], first["msg"])
-        got = _shown(first["input"]) if context.get("got") is None else context["got"]
-        raise InvalidArgument(field or "request", wanted, got) from error
+        raise _invalid(error) from error
+
+
+def validated_json(kind: type[Model], document: bytes) -> Model:
+    """A `kind` of a JSON document; files are base64, and numbers may be texts of digits.
+
+    Raises:
+        InvalidArgument: as above, or it is no JSON.
+    """
+    try:
+        return kind.model_validate_json(document)
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+def _invalid(error: ValidationError) -> InvalidArgument:
+    """The first fault in the gateway's words."""
+    first = error.errors(include_url=False)[0]
+    context = first.get("ctx", {})
+    field = ".".join(map(str, (*first["loc"], context.get("field") or ""))).strip(".")
+    wanted = context.get("expected") or _FALLBACKS.get(first["type"], first["msg"])
+    got = _shown(first["input"]) if context.get("got") is None else context["got"]
+    return InvalidArgument(field or "request", wanted, got)
 
 
 def _shown(value: object) -> object:

@@ -1,0 +1,135 @@
+"""What REST answers: the core's answers as JSON."""
+
+from __future__ import annotations
+
+import base64
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from server.generation.answers import EncodedPicture, Origin
+from server.generation.chain import Chain
+from server.generation.requests import Encoding, OutputFormat
+from server.generation.stylizer import Stylizer
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PictureDocument(_Document):
+    """One picture."""
+
+    data: str = Field(description="The encoded picture in base64.")
+    format: OutputFormat
+    width: int = Field(description="Pixels.")
+    height: int = Field(description="Pixels.")
+    seed: str | None = Field(
+        description="The seed that it was made from, in digits; null: from something else."
+    )
+    label: str = Field(description="The class that it shows; empty: the model knows none.")
+    score: float | None = Field(
+        description="What the discriminator says of it, where there were candidates."
+    )
+
+    @classmethod
+    def of(cls, picture: EncodedPicture, output_format: OutputFormat) -> PictureDocument:
+        """The document of a picture."""
+        return cls(
+            data=base64.b64encode(picture.data).decode(),
+            format=output_format,
+            width=picture.width,
+            height=picture.height,
+            seed=None if picture.seed is None else str(picture.seed),
+            label=picture.label,
+            score=picture.score,
+        )
+
+
+class PicturesDocument(_Document):
+    """The pictures of one request, and what made them."""
+
+    pictures: list[PictureDocument]
+    model: str
+    model_version: str
+
+    @classmethod
+    def of(
+        cls, pictures: list[EncodedPicture], origin: Origin, encoding: Encoding
+    ) -> PicturesDocument:
+        """The document of an answer."""
+        return cls(
+            pictures=[PictureDocument.of(picture, encoding.format) for picture in pictures],
+            model=origin.model,
+            model_version=origin.version,
+        )
+
+
+class StreamedDocument(_Document):
+    """One line of a stream: a picture and its place, counted from 0."""
+
+    index: int
+    picture: PictureDocument
+    model: str
+    model_version: str
+
+
+class ModelDocument(_Document):
+    """A model that `model` may name."""
+
+    name: str
+    version: str
+    is_default: bool = Field(description="Whether it answers where no model is named.")
+    width: int = Field(description="Pixels.")
+    height: int = Field(description="Pixels.")
+    latent_size: int
+    classes: list[str] = Field(description="What `label` may name.")
+    ranks: bool = Field(description="Whether `candidates` may be over 1.")
+
+    @classmethod
+    async def of(cls, chain: Chain, default: Chain) -> ModelDocument:
+        """The document of a chain."""
+        return cls(
+            name=chain.model,
+            version=await chain.version(),
+            is_default=chain is default,
+            width=chain.width,
+            height=chain.height,
+            latent_size=chain.latent_size,
+            classes=list(chain.classes),
+            ranks=chain.ranking is not None,
+        )
+
+
+class ModelsDocument(_Document):
+    """The models, the default first."""
+
+    models: list[ModelDocument]
+
+
+class StyleDocument(_Document):
+    """A named style."""
+
+    name: str
+    title: str
+    artist: str
+
+
+class StylesDocument(_Document):
+    """The styles that `style` may name."""
+
+    styles: list[StyleDocument]
+    reads_pictures: bool = Field(description="Whether `style_picture` may be given.")
+
+    @classmethod
+    def of(cls, stylizer: Stylizer) -> StylesDocument:
+        """The document of a stylizer's styles."""
+        return cls(
+            styles=[StyleDocument(**style._asdict()) for style in stylizer.table.styles],
+            reads_pictures=stylizer.reads_pictures,
+        )
+
+
+class ErrorDocument(_Document):
+    """Why there is no answer."""
+
+    error: str

@@ -1,0 +1,118 @@
+"""What the REST face can do; its description is made from this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from server.generation.requests import (
+    GenerationRequest,
+    InterpolationRequest,
+    OutputFormat,
+    PictureQuery,
+    StylizationRequest,
+)
+from server.http.documents import (
+    ModelsDocument,
+    PicturesDocument,
+    StreamedDocument,
+    StylesDocument,
+)
+
+JSON, LINES = "application/json", "application/x-ndjson"
+MEDIA = {
+    OutputFormat.PNG: "image/png",
+    OutputFormat.JPEG: "image/jpeg",
+    OutputFormat.WEBP: "image/webp",
+    OutputFormat.RAW_RGB8: "application/octet-stream",
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path.
+
+    Attributes:
+        name: what the metrics and the description call it.
+        method: GET or POST.
+        path: beneath the server's root.
+        summary: in one sentence.
+        media: types of the answer.
+        answer: what a JSON answer, or each of its lines, holds; None: a picture file.
+        body: what the JSON body holds.
+        query: what the query holds.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    media: tuple[str, ...]
+    answer: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+
+
+OPERATIONS = (
+    Operation(
+        name="Generate",
+        method="POST",
+        path="/v1/generate",
+        summary="Generate pictures, each from its own seed or latent, and paint them.",
+        media=(JSON,),
+        answer=PicturesDocument,
+        body=GenerationRequest,
+    ),
+    Operation(
+        name="GenerateStream",
+        method="POST",
+        path="/v1/generate/stream",
+        summary="The same, a line for each picture as soon as it is done.",
+        media=(LINES,),
+        answer=StreamedDocument,
+        body=GenerationRequest,
+    ),
+    Operation(
+        name="Picture",
+        method="GET",
+        path="/v1/picture",
+        summary="One picture as a file; where a seed is given it has an ETag.",
+        media=tuple(MEDIA.values()),
+        query=PictureQuery,
+    ),
+    Operation(
+        name="Stylize",
+        method="POST",
+        path="/v1/stylize",
+        summary="Paint a picture of one's own.",
+        media=(JSON,),
+        answer=PicturesDocument,
+        body=StylizationRequest,
+    ),
+    Operation(
+        name="Interpolate",
+        method="POST",
+        path="/v1/interpolate",
+        summary="A walk between two pictures: a line for each frame, or one for the animation.",
+        media=(LINES,),
+        answer=StreamedDocument,
+        body=InterpolationRequest,
+    ),
+    Operation(
+        name="ListModels",
+        method="GET",
+        path="/v1/models",
+        summary="The models that `model` may name.",
+        media=(JSON,),
+        answer=ModelsDocument,
+    ),
+    Operation(
+        name="ListStyles",
+        method="GET",
+        path="/v1/styles",
+        summary="The styles that `style` may name.",
+        media=(JSON,),
+        answer=StylesDocument,
+    ),
+)

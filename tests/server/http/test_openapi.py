@@ -1,0 +1,52 @@
+"""The REST face is what its description says, whatever is sent to it."""
+
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from running_server import RunningServer, running_server
+from schemathesis import Case
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from server.http.operations import OPERATIONS, Operation
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[RunningServer]:
+    """A server that makes few pictures at a time: many requests are made."""
+    with running_server("--max-count", "3", "--max-in-flight", "32") as running:
+        yield running
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_answers_as_described(
+    small: RunningServer, operation: Operation, mode: GenerationMode
+) -> None:
+    schema = schemathesis.openapi.from_url(f"{small.http}/openapi.json")
+    described = schema[operation.path][operation.method]
+    if mode.is_negative and not (operation.body or operation.query):
+        return
+
+    @settings(
+        max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(described.as_strategy(generation_mode=mode))
+    def check(case: Case) -> None:
+        case.call_and_validate(checks=CHECKS, timeout=60)
+
+    check()
