@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 from impasto import Client, Picture
-from impasto.wire import DEFAULT_TARGET
+from impasto.connection import DEFAULT_TARGET
 from PIL import Image
 
 from training.data.paintings import PAINTINGS

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Coroutine
 from typing import Any
 
+from server.access import Access
 from server.calls import Calls
 from server.engines.base import Engine
 from server.engines.choice import engine_of
@@ -29,6 +30,7 @@ from server.inference.regions import Regions
 from server.inference.service import InferenceService
 from server.settings import Settings, address
 from server.telemetry.metrics import Metrics
+from server.tls import Tls, TlsFiles
 
 _log = logging.getLogger(__name__)
 _YOUNG_OBJECTS = 50_000
@@ -50,7 +52,9 @@ class Gateway:
         self._settings = settings
         self._metrics = Metrics()
         # pygrpc-native fails a call that sends gRPC's own keys.
-        self._calls = Calls(self._metrics, settings.grpc_transport == "grpcio")
+        access = Access.of(settings.api_keys)
+        self._tls = _tls(settings)
+        self._calls = Calls(self._metrics, access, settings.grpc_transport == "grpcio")
         self._engine: Engine = engine_of(settings, self._metrics)
         self._inference = InferenceService(self._engine, Regions(settings.allow_client_shm))
         self._rest = Rest(self._calls, self._inference.memory, self._metrics)
@@ -59,8 +63,9 @@ class Gateway:
             settings.host,
             settings.http_port,
             [*HttpInference(self._inference, self._calls).routes(), *self._rest.routes()],
+            self._tls,
         )
-        self._grpc = GrpcListener(settings.host, settings.port, settings.grpc_transport)
+        self._grpc = GrpcListener(settings.host, settings.port, settings.grpc_transport, self._tls)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
@@ -71,12 +76,15 @@ class Gateway:
         stop = asyncio.Event()
         self._handle_signals(stop)
         await self._http.start()
+        renewal = asyncio.create_task(self._tls.watch()) if self._tls is not None else None
         try:
             pipeline = await _unless(stop, self._start())
             await stop.wait()
             await self._drain()
             pipeline.close()
         finally:
+            if renewal is not None:
+                renewal.cancel()
             # First whoever still asks, then who answers.
             await self._http.stop()
             await self._engine.close()
@@ -126,7 +134,8 @@ class Gateway:
         host = self._settings.host
         _log.info("models: %s", ", ".join(catalogue.chains))
         _log.info("styles: %s", ", ".join(catalogue.default.stylizer.table.names))
-        _log.info("http on http://%s/metrics", address(host, self._http.port))
+        scheme = "http" if self._tls is None else "https"
+        _log.info("http on %s://%s/metrics", scheme, address(host, self._http.port))
         _log.info("ready: grpc on %s", address(host, self._grpc.port))
 
     async def _drain(self) -> None:
@@ -134,6 +143,13 @@ class Gateway:
         self._http.ready = False
         self._calls.close()
         await self._grpc.drain(self._calls.delivered(), self._settings.drain_grace)
+
+
+def _tls(settings: Settings) -> Tls | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    files = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+    return Tls(files)
 
 
 async def _unless(stop: asyncio.Event, start: Coroutine[Any, Any, Pipeline]) -> Pipeline:

@@ -8,6 +8,7 @@ import time
 import grpc
 from prometheus_client import Histogram
 
+from server.access import Access
 from server.errors import Unavailable
 from server.telemetry.metrics import Metrics
 
@@ -23,11 +24,13 @@ class Calls:
 
     Args:
         metrics: where call latencies go.
+        access: who may make which.
         reserved_metadata: see above.
     """
 
-    def __init__(self, metrics: Metrics, reserved_metadata: bool = True) -> None:
+    def __init__(self, metrics: Metrics, access: Access, reserved_metadata: bool = True) -> None:
         """Refuse calls until `open`."""
+        self._access = access
         self.reserved_metadata = reserved_metadata
         self._histogram = metrics.request_seconds
         self._begun = metrics.calls
@@ -47,13 +50,19 @@ class Calls:
         """Accept calls from now on."""
         self._refusal = None
 
-    def begin(self) -> None:
+    def begin(self, method: str, authorization: str | None) -> None:
         """Count a call; `end` must follow once its answer is sent or given up.
 
+        Args:
+            method: its name.
+            authorization: the header of that name.
+
         Raises:
+            Unauthenticated, Forbidden: its caller may not make it.
             Unavailable: calls are not accepted.
         """
         self._begun.inc()
+        self._access.check(method, authorization)
         if self._refusal is not None:
             raise Unavailable(self._refusal)
         self._under_way += 1

@@ -55,6 +55,20 @@ class AlreadyExists(ImpastoError):
     http_status = 409
 
 
+class Unauthenticated(ImpastoError):
+    """The call brings no API key, or an unknown one."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+    http_status = 401
+
+
+class Forbidden(ImpastoError):
+    """The call's API key is not good for it."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    http_status = 403
+
+
 class NotSupported(ImpastoError):
     """The server does not do this, or was started with it switched off."""
 

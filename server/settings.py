@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Literal, Self
@@ -82,7 +83,29 @@ class Settings(BaseSettings):
     )
     host: str = Field(
         default="127.0.0.1",
-        description="Address to listen on. Traffic is plain text, so by default only this machine.",
+        description="Address to listen on; any but this machine's own needs TLS, or "
+        "--allow-plain-text.",
+    )
+    allow_plain_text: CliImplicitFlag[bool] = Field(
+        default=False, description="Listen on --host without TLS, whoever may be listening in."
+    )
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate chain to show to callers: gRPC and HTTP then talk "
+        "TLS. A changed file is taken over without a restart.",
+    )
+    tls_key: Path | None = Field(
+        default=None, description="PEM file of that certificate's private key."
+    )
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the certificates that callers' own must be signed by (mutual "
+        "TLS); without it callers need none.",
+    )
+    api_keys: Path | None = Field(
+        default=None,
+        description="File of API keys, made by `python -m server.keys`; callers then need one. "
+        "Health, metrics and descriptions stay open.",
     )
     port: int = Field(default=8081, ge=0, le=65535, description="gRPC port; 0 picks a free one.")
     grpc_transport: Literal["grpcio", "native"] = Field(
@@ -123,6 +146,21 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _plain_text_stays_here(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("--tls-certificate and --tls-key go together")
+        if self.tls_client_ca is not None and self.tls_key is None:
+            raise ValueError("--tls-client-ca needs --tls-certificate and --tls-key")
+        if self.tls_key is not None and self.grpc_transport == "native":
+            raise ValueError("TLS needs --grpc-transport grpcio")
+        if self.tls_key is None and not self.allow_plain_text and not _is_loopback(self.host):
+            raise ValueError(
+                f"host: {self.host!r} can be reached from other machines; give --tls-certificate "
+                f"and --tls-key, or --allow-plain-text"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _control_is_ours(self) -> Self:
         fields = {"model_control_mode", "load_model", "repository_poll_secs"}
         fields.add("response_cache_byte_size")
@@ -154,6 +192,13 @@ class Settings(BaseSettings):
     def triton_urls(self) -> list[str]:
         """The addresses in `triton_url`."""
         return self.triton_url.split(",") if self.triton_url is not None else []
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def address(host: str, port: int) -> str:

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 ROOT = Path(__file__).parent.parent
 REPOSITORY = ROOT / "model_repository"
 _READY = re.compile(r"ready: grpc on (\S+)")
-_HTTP = re.compile(r"http on (http://\S+)/metrics")
+_HTTP = re.compile(r"http on (https?://\S+)/metrics")
 _PATIENCE_SECONDS = 60
 
 

@@ -11,6 +11,7 @@
 
 from impasto.aio import AsyncClient
 from impasto.client import Client
+from impasto.connection import Credentials
 from impasto.errors import ImpastoError
 from impasto.options import Waypoint
 from impasto.pictures import ModelInfo, Picture, PictureFormat, StyleInfo, grid
@@ -18,6 +19,7 @@ from impasto.pictures import ModelInfo, Picture, PictureFormat, StyleInfo, grid
 __all__ = [
     "AsyncClient",
     "Client",
+    "Credentials",
     "ImpastoError",
     "ModelInfo",
     "Picture",

@@ -8,15 +8,18 @@ from typing import Unpack
 
 import grpc
 
+from impasto.connection import (
+    CHANNEL_OPTIONS,
+    DEFAULT_TARGET,
+    DEFAULT_TIMEOUT_SECONDS,
+    Credentials,
+)
 from impasto.errors import rpc_errors
 from impasto.options import GenerateOptions, InterpolateOptions, StylizeOptions, Waypoint
 from impasto.pictures import ModelInfo, Picture, StyleInfo
 from impasto.v1 import image_service_pb2 as pb
 from impasto.v1 import image_service_pb2_grpc as pb_grpc
 from impasto.wire import (
-    CHANNEL_OPTIONS,
-    DEFAULT_TARGET,
-    DEFAULT_TIMEOUT_SECONDS,
     frame_of,
     generate_request,
     interpolate_request,
@@ -37,26 +40,35 @@ class AsyncClient:
     Args:
         target: the server's gRPC address, `host:port`.
         timeout: seconds that a call may take.
+        credentials: TLS and an API key; None: neither.
     """
 
     def __init__(
-        self, target: str = DEFAULT_TARGET, timeout: float = DEFAULT_TIMEOUT_SECONDS
+        self,
+        target: str = DEFAULT_TARGET,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        credentials: Credentials | None = None,
     ) -> None:
-        self._channel = grpc.aio.insecure_channel(target, CHANNEL_OPTIONS)
+        credentials = credentials or Credentials()
+        secure = credentials.channel()
+        if secure is None:
+            self._channel = grpc.aio.insecure_channel(target, CHANNEL_OPTIONS)
+        else:
+            self._channel = grpc.aio.secure_channel(target, secure, CHANNEL_OPTIONS)
         self._service = pb_grpc.ImageServiceStub(self._channel)
-        self._timeout = timeout
+        self._options = credentials.call_options(timeout)
 
     async def generate(self, **options: Unpack[GenerateOptions]) -> list[Picture]:
         """Generate pictures and paint them, in the order of their seeds."""
         request = generate_request(options)
         with rpc_errors():
-            return pictures_of(await self._service.Generate(request, timeout=self._timeout))
+            return pictures_of(await self._service.Generate(request, **self._options))
 
     async def generate_stream(
         self, **options: Unpack[GenerateOptions]
     ) -> AsyncIterator[tuple[int, Picture]]:
         """The same, each picture as soon as it is done, with its place in the order."""
-        call = self._service.GenerateStream(generate_request(options), timeout=self._timeout)
+        call = self._service.GenerateStream(generate_request(options), **self._options)
         try:
             with rpc_errors():
                 async for part in call:
@@ -68,7 +80,7 @@ class AsyncClient:
         """Paint a picture file (PNG, JPEG or WebP)."""
         request = stylize_request(picture, options)
         with rpc_errors():
-            answer = await self._service.Stylize(request, timeout=self._timeout)
+            answer = await self._service.Stylize(request, **self._options)
         return picture_of(answer.picture, answer.format, answer.provenance)
 
     def interpolate(
@@ -93,7 +105,7 @@ class AsyncClient:
         return picture
 
     async def _walk(self, request: pb.InterpolateRequest) -> AsyncIterator[Picture]:
-        call = self._service.Interpolate(request, timeout=self._timeout)
+        call = self._service.Interpolate(request, **self._options)
         try:
             with rpc_errors():
                 async for part in call:
@@ -105,13 +117,13 @@ class AsyncClient:
         """The models that `model=` may name, the default first."""
         with rpc_errors():
             request = pb.ListModelsRequest()
-            return models_of(await self._service.ListModels(request, timeout=self._timeout))
+            return models_of(await self._service.ListModels(request, **self._options))
 
     async def styles(self) -> list[StyleInfo]:
         """The styles that `style=` may name."""
         with rpc_errors():
             request = pb.ListStylesRequest()
-            return styles_of(await self._service.ListStyles(request, timeout=self._timeout))
+            return styles_of(await self._service.ListStyles(request, **self._options))
 
     async def close(self) -> None:
         """Close the connection."""

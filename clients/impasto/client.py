@@ -8,15 +8,18 @@ from typing import Unpack
 
 import grpc
 
+from impasto.connection import (
+    CHANNEL_OPTIONS,
+    DEFAULT_TARGET,
+    DEFAULT_TIMEOUT_SECONDS,
+    Credentials,
+)
 from impasto.errors import rpc_errors
 from impasto.options import GenerateOptions, InterpolateOptions, StylizeOptions, Waypoint
 from impasto.pictures import ModelInfo, Picture, StyleInfo
 from impasto.v1 import image_service_pb2 as pb
 from impasto.v1 import image_service_pb2_grpc as pb_grpc
 from impasto.wire import (
-    CHANNEL_OPTIONS,
-    DEFAULT_TARGET,
-    DEFAULT_TIMEOUT_SECONDS,
     frame_of,
     generate_request,
     interpolate_request,
@@ -37,27 +40,36 @@ class Client:
     Args:
         target: the server's gRPC address, `host:port`.
         timeout: seconds that a call may take.
+        credentials: TLS and an API key; None: neither.
     """
 
     def __init__(
-        self, target: str = DEFAULT_TARGET, timeout: float = DEFAULT_TIMEOUT_SECONDS
+        self,
+        target: str = DEFAULT_TARGET,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        credentials: Credentials | None = None,
     ) -> None:
-        self._channel = grpc.insecure_channel(target, CHANNEL_OPTIONS)
+        credentials = credentials or Credentials()
+        secure = credentials.channel()
+        if secure is None:
+            self._channel = grpc.insecure_channel(target, CHANNEL_OPTIONS)
+        else:
+            self._channel = grpc.secure_channel(target, secure, CHANNEL_OPTIONS)
         self._service = pb_grpc.ImageServiceStub(self._channel)
-        self._timeout = timeout
+        self._options = credentials.call_options(timeout)
 
     def generate(self, **options: Unpack[GenerateOptions]) -> list[Picture]:
         """Generate pictures and paint them, in the order of their seeds; see `GenerateOptions`."""
         request = generate_request(options)
         with rpc_errors():
-            return pictures_of(self._service.Generate(request, timeout=self._timeout))
+            return pictures_of(self._service.Generate(request, **self._options))
 
     def generate_stream(self, **options: Unpack[GenerateOptions]) -> Iterator[tuple[int, Picture]]:
         """The same, each picture as soon as it is done, with its place in the order.
 
         Closing the iterator cancels the call on the server.
         """
-        call = self._service.GenerateStream(generate_request(options), timeout=self._timeout)
+        call = self._service.GenerateStream(generate_request(options), **self._options)
         try:
             with rpc_errors():
                 for part in call:
@@ -69,7 +81,7 @@ class Client:
         """Paint a picture file (PNG, JPEG or WebP); see `StylizeOptions`."""
         request = stylize_request(picture, options)
         with rpc_errors():
-            answer = self._service.Stylize(request, timeout=self._timeout)
+            answer = self._service.Stylize(request, **self._options)
         return picture_of(answer.picture, answer.format, answer.provenance)
 
     def interpolate(
@@ -94,7 +106,7 @@ class Client:
         return picture
 
     def _walk(self, request: pb.InterpolateRequest) -> Iterator[Picture]:
-        call = self._service.Interpolate(request, timeout=self._timeout)
+        call = self._service.Interpolate(request, **self._options)
         try:
             with rpc_errors():
                 for part in call:
@@ -106,13 +118,13 @@ class Client:
         """The models that `model=` may name, the default first."""
         with rpc_errors():
             request = pb.ListModelsRequest()
-            return models_of(self._service.ListModels(request, timeout=self._timeout))
+            return models_of(self._service.ListModels(request, **self._options))
 
     def styles(self) -> list[StyleInfo]:
         """The styles that `style=` may name."""
         with rpc_errors():
             request = pb.ListStylesRequest()
-            return styles_of(self._service.ListStyles(request, timeout=self._timeout))
+            return styles_of(self._service.ListStyles(request, **self._options))
 
     def close(self) -> None:
         """Close the connection."""

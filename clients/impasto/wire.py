@@ -1,4 +1,4 @@
-"""What both clients share: channel options, and the way to and from the wire messages."""
+"""The way to and from the wire messages, which both clients share."""
 
 from __future__ import annotations
 
@@ -14,11 +14,6 @@ from impasto.options import (
 )
 from impasto.pictures import ModelInfo, Picture, PictureFormat, StyleInfo
 from impasto.v1 import image_service_pb2 as pb
-
-DEFAULT_TARGET = "localhost:8081"
-DEFAULT_TIMEOUT_SECONDS = 60.0
-# A full answer of raw pictures is far over gRPC's default of 4 MiB.
-CHANNEL_OPTIONS = (("grpc.max_receive_message_length", 256 * 1024 * 1024),)
 
 _TO_WIRE: dict[PictureFormat, pb.OutputFormat] = {
     PictureFormat.PNG: pb.OUTPUT_FORMAT_PNG,

@@ -54,7 +54,7 @@ def unary(handler: Handler[Servicer, Request, Response]) -> Handler[Servicer, Re
         started = time.monotonic()
         code = grpc.StatusCode.OK
         try:
-            servicer.calls.begin()
+            servicer.calls.begin(method, authorization(context))
             # Called when gRPC has written the answer's last byte or given the call up.
             context.add_done_callback(servicer.calls.end)
             return await handler(servicer, request, context)
@@ -81,7 +81,7 @@ def streaming(
         started = time.monotonic()
         code = grpc.StatusCode.OK
         try:
-            servicer.calls.begin()
+            servicer.calls.begin(method, authorization(context))
             context.add_done_callback(servicer.calls.end)
             async with aclosing(handler(servicer, request, context)) as answers:
                 async for answer in answers:
@@ -94,6 +94,14 @@ def streaming(
             servicer.calls.observe(method, code, started)
 
     return call
+
+
+def authorization(context: Context) -> str | None:
+    """What the caller sent under that key."""
+    for key, value in context.invocation_metadata() or ():
+        if key == "authorization":
+            return value if isinstance(value, str) else None
+    return None
 
 
 def _code_of(error: BaseException, context: Context) -> grpc.StatusCode:

@@ -14,8 +14,8 @@ from tritonclient.grpc import service_pb2 as pb
 
 from server.calls import Calls
 from server.engines.base import Deadline
-from server.errors import ImpastoError, Unavailable
-from server.grpc.calls import INTERNAL, Context, details
+from server.errors import ImpastoError
+from server.grpc.calls import INTERNAL, Context, authorization, details
 from server.inference.memory import Share
 from server.inference.messages import decode, encode
 from server.inference.service import InferenceService
@@ -86,8 +86,8 @@ class InferenceStream:
 
     def _start(self, request: pb.ModelInferRequest) -> None:
         try:
-            self._calls.begin()
-        except Unavailable as error:
+            self._calls.begin(_METHOD, authorization(self._context))
+        except ImpastoError as error:
             self._calls.observe(_METHOD, error.code, time.monotonic())
             item = _Outstanding(_task(_refused(request, error)), False)
         else:
@@ -142,7 +142,7 @@ def _task(
 
 
 async def _refused(
-    request: pb.ModelInferRequest, error: Unavailable
+    request: pb.ModelInferRequest, error: ImpastoError
 ) -> pb.ModelStreamInferResponse:
     return _error(request, details(error))
 

@@ -17,6 +17,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from server.errors import StartupError
 from server.inference.memory import MAX_MESSAGE_BYTES, MEBIBYTE
 from server.settings import address
+from server.tls import Tls
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ImageService"].full_name
 INFERENCE = service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
@@ -43,9 +44,10 @@ class GrpcListener:
         host: address to bind.
         port: port to bind; 0 picks a free one.
         transport: what speaks HTTP/2.
+        tls: certificates; None is plain text.
     """
 
-    def __init__(self, host: str, port: int, transport: Transport) -> None:
+    def __init__(self, host: str, port: int, transport: Transport, tls: Tls | None = None) -> None:
         """Bind the port.
 
         Raises:
@@ -57,7 +59,10 @@ class GrpcListener:
         names = (SERVICE, INFERENCE, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
         try:
-            self.port = self._server.add_insecure_port(address(host, port))
+            if tls is None:
+                self.port = self._server.add_insecure_port(address(host, port))
+            else:
+                self.port = self._server.add_secure_port(address(host, port), tls.credentials())
         except RuntimeError as error:
             raise StartupError(
                 f"gRPC cannot listen on {address(host, port)}; is another server there? Choose "

@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias, TypeVar
 
 import grpc
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from server.calls import Calls
-from server.errors import Cancelled, ImpastoError, Overloaded
+from server.errors import Cancelled, ImpastoError, Overloaded, Unauthenticated
 
 _log = logging.getLogger(__name__)
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -42,7 +43,7 @@ class Endpoint:
         """Answer one request; it is under way until its answer is handed over."""
         started = time.monotonic()
         try:
-            self._calls.begin()
+            self._calls.begin(self._method, Headers(scope=scope).get("authorization"))
         except ImpastoError as error:
             self._calls.observe(self._method, error.code, started)
             await _error(error)(scope, receive, send)
@@ -103,6 +104,8 @@ async def _disconnected(request: Request) -> None:
 
 def _error(error: ImpastoError) -> Response:
     response = json_response({"error": str(error)}, error.http_status)
+    if isinstance(error, Unauthenticated):
+        response.headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Overloaded):
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     return response

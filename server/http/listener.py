@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from server.errors import StartupError
 from server.settings import address
 from server.telemetry.metrics import Metrics
+from server.tls import Tls
 
 # A scrape that is under way may finish; a client that reads nothing may not hold up the exit.
 _SHUTDOWN_SECONDS = 5
@@ -42,10 +43,16 @@ class HttpListener:
         host: address to bind.
         port: port to bind; 0 picks a free one.
         routes: what else it serves.
+        tls: certificates; None is plain text.
     """
 
     def __init__(
-        self, metrics: Metrics, host: str, port: int, routes: Sequence[BaseRoute] = ()
+        self,
+        metrics: Metrics,
+        host: str,
+        port: int,
+        routes: Sequence[BaseRoute] = (),
+        tls: Tls | None = None,
     ) -> None:
         """Bind the port.
 
@@ -78,6 +85,8 @@ class HttpListener:
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+            # A context and not file names, so that it can be renewed.
+            ssl_context_factory=None if tls is None else lambda *_: tls.context,
         )
         self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None

@@ -7,7 +7,7 @@ import click
 from impasto.cli.files import FORMAT_NAMES, Output
 from impasto.cli.options import (
     SEED,
-    connected,
+    Connect,
     quality_option,
     server_options,
     style_of,
@@ -62,8 +62,7 @@ def generate(
     format_name: str | None,
     quality: int,
     output: str,
-    target: str,
-    timeout: float,
+    connect: Connect,
 ) -> None:
     r"""Generate pictures, painted in a style, into a file or a folder.
 
@@ -89,7 +88,7 @@ def generate(
     )
     if truncation is not None:
         options["truncation"] = truncation
-    with connected(target, timeout) as client:
+    with connect() as client:
         lines = place.write_all(client.generate(**options))
     for line in lines:
         click.echo(line)

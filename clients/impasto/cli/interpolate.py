@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from impasto.cli.files import Output, described
-from impasto.cli.options import SEED, connected, quality_option, server_options, style_of
+from impasto.cli.options import SEED, Connect, quality_option, server_options, style_of
 from impasto.options import InterpolateOptions, Waypoint
 from impasto.pictures import PictureFormat
 
@@ -48,8 +48,7 @@ def interpolate(
     milliseconds: int,
     quality: int,
     output: str,
-    target: str,
-    timeout: float,
+    connect: Connect,
 ) -> None:
     r"""Walk from the picture of seed START to the picture of seed END.
 
@@ -68,7 +67,7 @@ def interpolate(
         preserve_colour=preserve_colour,
         quality=quality,
     )
-    with connected(target, timeout) as client:
+    with connect() as client:
         if not place.is_folder:
             animation = client.animate(*ends, frame_milliseconds=milliseconds, **options)
             path = place.write_one(animation, "")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from impasto.cli.options import connected, server_options
+from impasto.cli.options import Connect, server_options
 
 
 @click.command()
 @server_options
-def models(target: str, timeout: float) -> None:
+def models(connect: Connect) -> None:
     """List the models."""
-    with connected(target, timeout) as client:
+    with connect() as client:
         found = client.models()
     for model in found:
         parts = [f"version {model.version}", f"{model.width}x{model.height}"]
@@ -24,9 +24,9 @@ def models(target: str, timeout: float) -> None:
 
 @click.command()
 @server_options
-def styles(target: str, timeout: float) -> None:
+def styles(connect: Connect) -> None:
     """List the named styles."""
-    with connected(target, timeout) as client:
+    with connect() as client:
         found = client.styles()
     for style in found:
         click.echo(f"{style.name}\t{style.title}, {style.artist}")

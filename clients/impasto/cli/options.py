@@ -2,38 +2,78 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import click
 
 from impasto.client import Client
+from impasto.connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_SECONDS, Credentials
 from impasto.errors import ImpastoError
 from impasto.options import Style
-from impasto.wire import DEFAULT_TARGET, DEFAULT_TIMEOUT_SECONDS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Connect: TypeAlias = Callable[[], AbstractContextManager[Client]]
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 SEED = click.IntRange(0, 2**64 - 1)
 
 
-def server_options(command: Command) -> Command:
-    """--target and --timeout."""
-    timeout = click.option(
-        "--timeout",
-        type=float,
-        default=DEFAULT_TIMEOUT_SECONDS,
-        help="Seconds that the call may take.",
-    )
-    target = click.option(
-        "--target",
-        default=DEFAULT_TARGET,
-        envvar="IMPASTO_TARGET",
-        show_envvar=True,
-        help="The server's gRPC address.",
-    )
-    return target(timeout(command))
+def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How to reach the server; the command gets `connect`, which makes a client of it.
+
+    The innermost decorator.
+    """
+
+    @functools.wraps(command)
+    def connecting(
+        target: str,
+        timeout: float,
+        api_key: str,
+        tls: bool,
+        ca: Path | None,
+        certificate: Path | None,
+        key: Path | None,
+        **others: Any,
+    ) -> Any:
+        if (certificate is None) != (key is None):
+            raise click.UsageError("--certificate and --key go together")
+        tls = tls or ca is not None or certificate is not None
+        credentials = Credentials(api_key, tls, ca, certificate, key)
+        return command(connect=partial(_connected, target, timeout, credentials), **others)
+
+    options = [
+        click.option(
+            "--target",
+            default=DEFAULT_TARGET,
+            envvar="IMPASTO_TARGET",
+            show_envvar=True,
+            help="The server's gRPC address.",
+        ),
+        click.option(
+            "--timeout",
+            type=float,
+            default=DEFAULT_TIMEOUT_SECONDS,
+            help="Seconds that the call may take.",
+        ),
+        click.option(
+            "--api-key",
+            default="",
+            envvar="IMPASTO_API_KEY",
+            show_envvar=True,
+            help="For servers that want one; rather in the environment than here.",
+        ),
+        click.option("--tls", is_flag=True, help="Talk TLS; the files below say so, too."),
+        click.option("--ca", type=_FILE, help="PEM file of the certificates to trust."),
+        click.option("--certificate", type=_FILE, help="PEM file to show to the server."),
+        click.option("--key", type=_FILE, help="PEM file of its private key."),
+    ]
+    for option in reversed(options):
+        connecting = option(connecting)
+    return connecting
 
 
 def style_options(command: Command) -> Command:
@@ -89,10 +129,10 @@ def _weighted(style: str) -> tuple[str, float]:
 
 
 @contextmanager
-def connected(target: str, timeout: float) -> Iterator[Client]:
+def _connected(target: str, timeout: float, credentials: Credentials) -> Iterator[Client]:
     """A client; what goes wrong with the server or a file ends the command in one sentence."""
     try:
-        with Client(target, timeout) as client:
+        with Client(target, timeout, credentials) as client:
             yield client
     except (ImpastoError, OSError) as error:
         raise click.ClickException(str(error)) from error

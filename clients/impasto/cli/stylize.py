@@ -8,7 +8,7 @@ import click
 
 from impasto.cli.files import Output, described
 from impasto.cli.options import (
-    connected,
+    Connect,
     quality_option,
     server_options,
     style_of,
@@ -36,8 +36,7 @@ def stylize(
     max_side: int,
     quality: int,
     output: str,
-    target: str,
-    timeout: float,
+    connect: Connect,
 ) -> None:
     r"""Paint a picture of your own (PNG, JPEG or WebP).
 
@@ -46,7 +45,7 @@ def stylize(
     impasto stylize photo.jpg --style painting.png --strength 0.7 -o painted.png
     """
     place = Output(output, None)
-    with connected(target, timeout) as client:
+    with connect() as client:
         painted = client.stylize(
             picture.read_bytes(),
             style=style_of(styles),
