@@ -19,6 +19,7 @@ from server.generation.admission import Admission
 from server.generation.catalogue import Catalogue, read_catalogue
 from server.generation.encoding import Encoder, Threads
 from server.generation.parts import Parts
+from server.generation.picture_cache import PictureCache
 from server.generation.pipeline import Pipeline
 from server.grpc.image_service import ImageService
 from server.grpc.inference_service import GrpcInferenceService
@@ -105,6 +106,7 @@ class Gateway:
             Admission(settings.max_in_flight, self._metrics),
             threads,
             Encoder(threads, self._metrics),
+            PictureCache(settings.picture_cache_byte_size, self._metrics),
             self._metrics,
             settings.max_count,
         )

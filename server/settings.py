@@ -81,6 +81,13 @@ class Settings(BaseSettings):
         description="Bytes that the response cache may take, for models whose configuration says "
         "response_cache { enable: true }; 0 is no cache.",
     )
+    picture_cache_byte_size: int = Field(
+        default=0,
+        ge=0,
+        description="Bytes that finished pictures may take: a request with a seed that was "
+        "answered before is answered again without work, and callers who ask the same at once "
+        "share the work; 0 is no cache. Needs models that stay as they are.",
+    )
     host: str = Field(
         default="127.0.0.1",
         description="Address to listen on; any but this machine's own needs TLS, or "
@@ -142,6 +149,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"max_count ({self.max_count}) must not be over max_in_flight "
                 f"({self.max_in_flight}): such a request would always be shed"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _cached_models_stay(self) -> Self:
+        changing = self.engine == "triton" or self.model_control_mode != "none"
+        if self.picture_cache_byte_size and changing:
+            raise ValueError(
+                "--picture-cache-byte-size needs --engine onnxruntime and --model-control-mode "
+                "none: models that change would make other pictures"
             )
         return self
 

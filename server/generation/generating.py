@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,12 +62,17 @@ class Generation:
             DeadlineExceeded: the deadline passed before a stage began.
             ImpastoError: whatever else the engine raises.
         """
-        chain, timings = self._chain(request), Timings()
+        chain = self._chain(request)
+        make = partial(self._make_all, chain, request)
+        return await self._parts.cache.answer(request, deadline, make)
+
+    async def _make_all(
+        self, chain: Chain, request: GenerationRequest, deadline: Deadline
+    ) -> Answer:
         count = request.pictures
         with self._parts.admission.admit(_cost(request, count)):
             code = await self._code(chain, request, deadline)
-            wanted = range(count)
-            return await self._make(chain, request, wanted, code, deadline, timings)
+            return await self._make(chain, request, range(count), code, deadline, Timings())
 
     async def each(
         self, request: GenerationRequest, deadline: Deadline, timings: Timings

@@ -10,6 +10,7 @@ from server.errors import InvalidArgument
 from server.generation.admission import Admission
 from server.generation.catalogue import Catalogue
 from server.generation.encoding import Encoder, Threads
+from server.generation.picture_cache import PictureCache
 from server.generation.timings import Timings
 from server.telemetry.metrics import Metrics
 
@@ -23,6 +24,7 @@ class Parts:
         admission: what refuses work.
         threads: where files are decoded.
         encoder: what encodes pictures.
+        cache: what was made before.
         metrics: where stage latencies go.
         max_count: greatest number of pictures in one request.
     """
@@ -31,6 +33,7 @@ class Parts:
     admission: Admission
     threads: Threads
     encoder: Encoder
+    cache: PictureCache
     metrics: Metrics
     max_count: int
 

@@ -161,6 +161,11 @@ class GenerationRequest(Painting, Encoding):
         """How many pictures are wanted."""
         return len(self.latents) or self.count
 
+    @property
+    def reproducible(self) -> bool:
+        """Whether the same request makes the same bytes again: its seed is not drawn."""
+        return bool(self.latents) or "seed" in self.model_fields_set
+
     def seeds(self, wanted: range) -> list[int]:
         """The seeds of some pictures, one per candidate, the candidates of a picture together."""
         first, last = wanted.start * self.candidates, wanted.stop * self.candidates

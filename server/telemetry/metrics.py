@@ -75,6 +75,12 @@ class Metrics:
             ["model", "outcome"],
             registry=self.registry,
         )
+        self._picture_cache_lookups = Counter(
+            "impasto_picture_cache_lookups",
+            "Looks into the picture cache, by outcome: hit, shared with another caller, or miss.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.in_flight = Gauge(
             "impasto_in_flight_pictures",
             "Pictures that are being made or wait for it.",
@@ -87,6 +93,10 @@ class Metrics:
         self._stage_seconds.labels("compute", timing.model).observe(timing.compute_seconds)
         self._batch_size.labels(timing.model).observe(timing.batch_size)
         self._inferences.labels(timing.model, str(timing.threads)).inc()
+
+    def observe_picture_cache(self, outcome: str) -> None:
+        """Record one look into the picture cache."""
+        self._picture_cache_lookups.labels(outcome).inc()
 
     def observe_cache(self, model: str, hit: bool) -> None:
         """Record one look into the response cache."""
