@@ -51,6 +51,7 @@ class GenerateOptions(EncodingOptions, PaintingOptions, total=False):
         latents: in the place of seeds, one picture from each.
         truncation: greatest size of a latent's numbers.
         candidates: of so many pictures for each one wanted the discriminator chooses the best.
+        size: longer side in pixels, one of the model's; its own unless given.
     """
 
     seed: int | None
@@ -60,6 +61,7 @@ class GenerateOptions(EncodingOptions, PaintingOptions, total=False):
     latents: Sequence[Sequence[float]]
     truncation: float
     candidates: int
+    size: int
 
 
 class StylizeOptions(EncodingOptions, PaintingOptions, total=False):
@@ -78,12 +80,14 @@ class InterpolateOptions(EncodingOptions, total=False):
     Attributes:
         frames: pictures, both ends included; 16 unless given.
         model: its name; the server's default unless given.
+        size: longer side in pixels, one of the model's; its own unless given.
         label: name of a class, for models that know some.
         preserve_colour: whether the painting changes the luminance alone.
     """
 
     frames: int
     model: str
+    size: int
     label: str
     preserve_colour: bool
 

@@ -81,6 +81,7 @@ class ModelInfo:
         latent_size: length of a latent.
         classes: for `label=`; empty: it knows none.
         ranks: whether it can choose among candidates.
+        sizes: for `size=`, in pixels of the longer side.
     """
 
     name: str
@@ -91,6 +92,7 @@ class ModelInfo:
     latent_size: int
     classes: tuple[str, ...]
     ranks: bool
+    sizes: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,7 @@ def models_of(response: pb.ListModelsResponse) -> list[ModelInfo]:
             latent_size=model.latent_size,
             classes=tuple(model.classes),
             ranks=model.ranks,
+            sizes=tuple(model.sizes),
         )
         for model in response.models
     ]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from server.engines.base import Engine
 from server.errors import InvalidArgument, ModelLoadError, NotFound, StartupError
-from server.generation.chain import LATENT, Chain, chain_fault
+from server.generation.chain import LATENT, Chain, ChainParts, chain_fault
 from server.generation.encoding import Threads
+from server.generation.generator import Generator
 from server.generation.ranking import Ranking
 from server.generation.stylizer import STYLE_CODE, STYLE_TABLE_PARAMETER, Stylizer
 
@@ -85,23 +86,38 @@ async def _chain(engine: Engine, config: ModelConfig, repository: Path, threads:
     ]
     sizes = {item.name: item.dims[0] for item in config.input}
     place = repository / config.name / "config.pbtxt"
-    stylizer = generator = None
+    stylizer = generator_config = None
     for step_config, step in steps:
         if STYLE_TABLE_PARAMETER in step_config.parameters:
             stylizer = Stylizer(engine, step_config, repository, sizes[STYLE_CODE], threads)
         if LATENT in step.input_map.values():
-            generator = step_config
+            generator_config = step_config
     if stylizer is None:
         raise ModelLoadError(
             place, f"none of its steps has the parameter {STYLE_TABLE_PARAMETER!r}"
         )
-    if generator is None:
+    if generator_config is None:
         raise ModelLoadError(place, f"none of its steps takes {LATENT!r}")
+    generator = Generator(engine, generator_config)
     ranking = None
-    if discriminator := _parameter(generator, _DISCRIMINATOR_PARAMETER):
-        ranking = Ranking(engine, generator.name, discriminator)
-    classes = json.loads(_parameter(generator, _CLASSES_PARAMETER) or "[]")
-    return Chain(engine, config, stylizer, ranking, classes)
+    if discriminator := _parameter(generator_config, _DISCRIMINATOR_PARAMETER):
+        ranking = Ranking(engine, generator, discriminator)
+    return Chain(
+        engine,
+        config,
+        ChainParts(generator, stylizer, ranking, _classes(generator_config), threads),
+    )
+
+
+def _classes(config: ModelConfig) -> tuple[str, ...]:
+    text = _parameter(config, _CLASSES_PARAMETER) or "[]"
+    try:
+        return tuple(TypeAdapter(list[str]).validate_json(text))
+    except ValidationError as error:
+        raise StartupError(
+            f"model {config.name!r}: {_CLASSES_PARAMETER}: expected a JSON array of names, got "
+            f"{text!r}; mend its config.pbtxt"
+        ) from error
 
 
 def _parameter(config: ModelConfig, name: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,8 +21,11 @@ from server.engines.base import (
     StageTiming,
 )
 from server.errors import InvalidArgument, StartupError
+from server.generation.encoding import Threads
+from server.generation.generator import IMAGE, Generator, enlarge
 from server.generation.ranking import Ranking
-from server.generation.stylizer import PIXELS, STYLE_CODE, Stylizer
+from server.generation.stylizer import PIXELS, STYLE_CODE, Painted, Stylizer
+from server.generation.windows import gathered
 
 LATENT = "latent"
 LABEL = "label"
@@ -58,6 +62,24 @@ class ChainResult:
     stages: list[StageTiming] = field(default_factory=list)
 
 
+class ChainParts(NamedTuple):
+    """What a chain's ensemble is made of, and what helps.
+
+    Attributes:
+        generator: makes the small pictures.
+        stylizer: paints them.
+        ranking: judges candidates; None without a discriminator.
+        classes: names of the classes that the generator knows.
+        threads: where pictures are enlarged.
+    """
+
+    generator: Generator
+    stylizer: Stylizer
+    ranking: Ranking | None
+    classes: tuple[str, ...]
+    threads: Threads
+
+
 class Chain:
     """One picture-making ensemble, with the stylizer that is its last step.
 
@@ -70,22 +92,19 @@ class Chain:
         width: of its pictures, in pixels.
         height: of its pictures, in pixels.
         batch: greatest number of pictures that it makes at once.
+        sizes: sides in pixels that its pictures can have; their own is `width`.
 
     Args:
         engine: what serves the ensemble.
-        config: the ensemble's configuration, checked by `check_tensors`.
-        stylizer: what paints.
-        ranking: what judges candidates.
-        classes: names of the classes.
+        config: the ensemble's configuration, in which `chain_fault` found none.
+        parts: its models, apart.
     """
 
     def __init__(
         self,
         engine: Engine,
         config: ModelConfig,
-        stylizer: Stylizer,
-        ranking: Ranking | None,
-        classes: Sequence[str],
+        parts: ChainParts,
     ) -> None:
         """Keep the parts.
 
@@ -93,9 +112,11 @@ class Chain:
             StartupError: there are not as many names as classes.
         """
         self.model = config.name
-        self.stylizer = stylizer
-        self.ranking = ranking
-        self.classes = tuple(classes)
+        self.stylizer = parts.stylizer
+        self.ranking = parts.ranking
+        self.classes = parts.classes
+        self._generator = parts.generator
+        self._threads = parts.threads
         self.batch = config.max_batch_size
         self._engine = engine
         sizes = {item.name: item.dims[0] for item in config.input}
@@ -108,6 +129,7 @@ class Chain:
         self.height, self.width = next(
             item.dims[:2] for item in config.output if item.name == PIXELS
         )
+        self.sizes = tuple(sorted({*parts.generator.sizes, max(self.width, self.height)}))
 
     def class_of(self, label: str) -> int | None:
         """The number of a class; None where none is named.
@@ -121,6 +143,22 @@ class Chain:
             known = f"one of {', '.join(self.classes)}, or none" if self.classes else "none"
             raise InvalidArgument("label", known, repr(label))
         return self.classes.index(label)
+
+    def size_of(self, size: int) -> int:
+        """The longer side in pixels that a request means; 0 is the chain's own.
+
+        Raises:
+            InvalidArgument: there is no such size.
+        """
+        if not size:
+            return max(self.width, self.height)
+        if size not in self.sizes:
+            raise InvalidArgument("size", f"one of {', '.join(map(str, self.sizes))}", size)
+        return size
+
+    def cost(self, size: int) -> int:
+        """What a picture of that size takes, in painted pictures of the chain's own size."""
+        return math.ceil((self.size_of(size) / max(self.width, self.height)) ** 2)
 
     def label(self, number: int) -> str:
         """The name of a class; empty without classes."""
@@ -164,18 +202,38 @@ class Chain:
         if len(parts) == 1:
             result = await self._run_part(draft, codes, deadline)
             return ChainResult(result.outputs[PIXELS], result.version, list(result.stages))
-        tasks = [
-            asyncio.ensure_future(self._run_part(draft.part(part), codes[part], deadline))
-            for part in parts
-        ]
-        try:
-            results = await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
+        results = await gathered(
+            self._run_part(draft.part(part), codes[part], deadline) for part in parts
+        )
         pixels = np.concatenate([result.outputs[PIXELS] for result in results])
         stages = [timing for result in results for timing in result.stages]
         return ChainResult(pixels, results[0].version, stages)
+
+    async def run_sized(
+        self, draft: Draft, codes: np.ndarray, size: int, deadline: Deadline
+    ) -> ChainResult:
+        """The same with `size` pixels on the longer side, one of `sizes`.
+
+        Other sizes than its own come not out of the ensemble, but out of its models in turn.
+        """
+        if size == max(self.width, self.height):
+            return await self.run(draft, codes, deadline)
+        version = await self.version()
+        painted = await gathered(
+            self._paint_sized(draft.part(rows), codes[rows][0], size, deadline)
+            for rows in (slice(row, row + 1) for row in range(len(codes)))
+        )
+        stages = [timing for picture in painted for timing in picture.stages]
+        return ChainResult(np.concatenate([each.pixels for each in painted]), version, stages)
+
+    async def _paint_sized(
+        self, draft: Draft, code: np.ndarray, size: int, deadline: Deadline
+    ) -> Painted:
+        made = await self._generator.images(self.inputs(draft), deadline)
+        canvas = await self._threads.run(partial(enlarge, made.outputs[IMAGE][0], size))
+        deadline.check("the stylizer")
+        painted = await self.stylizer.paint(canvas, code, deadline)
+        return painted._replace(stages=[*made.stages, *painted.stages])
 
     def parts(self, pictures: int) -> Iterator[slice]:
         """Rows that make one batch each."""

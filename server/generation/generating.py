@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from server.generation.provenance import (
 )
 from server.generation.requests import GenerationRequest
 from server.generation.timings import Timings
-from server.generation.windows import as_done
+from server.generation.windows import as_done, gathered
 
 # A candidate is a picture of a sixteenth of the pixels, and never painted.
 _CANDIDATES_PER_PICTURE = 8
@@ -70,7 +69,7 @@ class Generation:
         self, chain: Chain, request: GenerationRequest, deadline: Deadline
     ) -> Answer:
         count = request.pictures
-        with self._parts.admission.admit(_cost(request, count)):
+        with self._parts.admission.admit(_cost(chain, request, count)):
             code = await self._code(chain, request, deadline)
             return await self._make(chain, request, range(count), code, deadline, Timings())
 
@@ -86,7 +85,7 @@ class Generation:
         """
         chain = self._chain(request)
         window = min(request.pictures, chain.batch)
-        with self._parts.admission.admit(_cost(request, window)):
+        with self._parts.admission.admit(_cost(chain, request, window)):
             code = await self._code(chain, request, deadline)
 
             async def one(index: int) -> StreamedPicture:
@@ -104,6 +103,7 @@ class Generation:
         self._parts.check_count("count", request.pictures)
         chain.stylizer.check(request)
         chain.class_of(request.label)
+        chain.size_of(request.size)
         if request.candidates > 1 and chain.ranking is None:
             raise InvalidArgument(
                 "candidates", f"1: {chain.model} has no discriminator", request.candidates
@@ -131,7 +131,7 @@ class Generation:
         chosen = await self._chosen(chain, request, wanted, deadline, timings)
         codes = np.repeat(code[None], len(wanted), axis=0)
         with timings.measure("chain"):
-            made = await chain.run(chosen.draft, codes, deadline)
+            made = await chain.run_sized(chosen.draft, codes, chain.size_of(request.size), deadline)
         self._parts.observe(made.stages, timings)
         origin = Origin(chain.model, made.version)
         labels = [chain.label(int(number)) for number in chosen.draft.labels]
@@ -143,9 +143,9 @@ class Generation:
         with timings.measure("encode"):
             data = await self._parts.encoder.encode_all(works, request)
         rows = zip(data, chosen.seeds, labels, chosen.scores, strict=True)
-        size = chain.width, chain.height
+        height, width = made.pixels.shape[1:3]
         pictures = [
-            EncodedPicture(encoded, *size, seed, label, score)
+            EncodedPicture(encoded, width, height, seed, label, score)
             for encoded, seed, label, score in rows
         ]
         return Answer(pictures, origin, timings)
@@ -188,7 +188,14 @@ def _recipes(
     request: GenerationRequest, origin: Origin, chosen: _Chosen, labels: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     """What makes each picture again."""
-    shared = origin_recipe(origin) | painting_recipe(request) | {"truncation": request.truncation}
+    shared = (
+        origin_recipe(origin)
+        | painting_recipe(request)
+        | {
+            "truncation": request.truncation,
+            "size": request.size or None,
+        }
+    )
     for row, (seed, label) in enumerate(zip(chosen.seeds, labels, strict=True)):
         latent = chosen.draft.latents[row].tolist() if seed is None else None
         yield shared | {"seed": seed_text(seed), "latent": latent, "label": label}
@@ -197,19 +204,17 @@ def _recipes(
 async def _scores(chain: Chain, draft: Draft, deadline: Deadline) -> np.ndarray:
     assert chain.ranking is not None
     deadline.check("ranking")
-    tasks = [
-        asyncio.ensure_future(chain.ranking.scores(chain.inputs(draft.part(part)), deadline))
+    scores = await gathered(
+        chain.ranking.scores(chain.inputs(draft.part(part)), deadline)
         for part in chain.parts(len(draft.labels))
-    ]
-    try:
-        return np.concatenate(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
+    )
+    return np.concatenate(scores)
 
 
-def _cost(request: GenerationRequest, pictures: int) -> int:
+def _cost(chain: Chain, request: GenerationRequest, pictures: int) -> int:
     """What so many of the request's pictures take, in painted pictures."""
     ranked = pictures * request.candidates if request.candidates > 1 else 0
     encoded = 1 if request.style_picture else 0
-    return pictures + math.ceil(ranked / _CANDIDATES_PER_PICTURE) + encoded
+    return (
+        pictures * chain.cost(request.size) + math.ceil(ranked / _CANDIDATES_PER_PICTURE) + encoded
+    )

@@ -51,7 +51,7 @@ class Interpolation:
         ends = [_latent(chain, point, name) for name, point in _ends(request)]
         window = request.frames if request.animation else min(request.frames, chain.batch)
         pictures_read = sum(bool(point.style_picture) for _, point in _ends(request))
-        with self._parts.admission.admit(window + pictures_read):
+        with self._parts.admission.admit(window * chain.cost(request.size) + pictures_read):
             deadline.check("the chain")
             codes = [
                 await chain.stylizer.code(point, request.preserve_colour, deadline)
@@ -82,6 +82,7 @@ class Interpolation:
         for _, point in _ends(request):
             chain.stylizer.check(point)
         chain.class_of(request.label)
+        chain.size_of(request.size)
         return chain
 
     async def _frame(
@@ -95,16 +96,15 @@ class Interpolation:
         timings: Timings,
     ) -> StreamedPicture:
         deadline.check("a frame")
-        made = await chain.run(draft, codes, deadline)
+        made = await chain.run_sized(draft, codes, chain.size_of(request.size), deadline)
         self._parts.observe(made.stages, timings)
         origin = Origin(chain.model, made.version)
         position = index / (request.frames - 1)
         xmp = xmp_packet(GENERATED, _recipe(chain, request, origin) | {"position": position})
         with timings.measure("encode"):
             (data,) = await self._parts.encoder.encode_all([Work(made.pixels[0], xmp)], request)
-        picture = EncodedPicture(
-            data, chain.width, chain.height, label=chain.label(int(draft.labels[0]))
-        )
+        height, width = made.pixels.shape[1:3]
+        picture = EncodedPicture(data, width, height, label=chain.label(int(draft.labels[0])))
         return StreamedPicture(index, picture, origin)
 
     async def _animation(
@@ -116,7 +116,7 @@ class Interpolation:
         deadline: Deadline,
         timings: Timings,
     ) -> StreamedPicture:
-        made = await chain.run(draft, codes, deadline)
+        made = await chain.run_sized(draft, codes, chain.size_of(request.size), deadline)
         self._parts.observe(made.stages, timings)
         deadline.check("encoding")
         origin = Origin(chain.model, made.version)
@@ -126,7 +126,8 @@ class Interpolation:
                 list(made.pixels), request.quality, request.frame_milliseconds, xmp
             )
         label = chain.label(int(draft.labels[0]))
-        picture = EncodedPicture(data, chain.width, chain.height, label=label)
+        height, width = made.pixels.shape[1:3]
+        picture = EncodedPicture(data, width, height, label=label)
         return StreamedPicture(0, picture, origin)
 
 
@@ -144,6 +145,7 @@ def _recipe(chain: Chain, request: InterpolationRequest, origin: Origin) -> dict
         **origin_recipe(origin),
         **{name: {key: value for key, value in end.items() if value} for name, end in ends.items()},
         "frames": request.frames,
+        "size": request.size or None,
         "label": chain.label(chain.class_of(request.label) or 0),
         "preserve_colour": request.preserve_colour or None,
     }

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from server.engines.base import Deadline, Engine, InferenceRequest
+from server.generation.generator import IMAGE, Generator
 
-IMAGE = "image"
 SCORE = "score"
 LABEL = "label"
 
@@ -17,12 +17,12 @@ class Ranking:
     """A generator and the discriminator that was trained with it.
 
     Args:
-        engine: what serves both.
-        generator: its name.
+        engine: what serves the discriminator.
+        generator: what makes the pictures.
         discriminator: its name.
     """
 
-    def __init__(self, engine: Engine, generator: str, discriminator: str) -> None:
+    def __init__(self, engine: Engine, generator: Generator, discriminator: str) -> None:
         """Keep the parts."""
         self._engine = engine
         self._generator = generator
@@ -38,9 +38,7 @@ class Ranking:
         Raises:
             ImpastoError: whatever the engine raises.
         """
-        made = await self._engine.infer(
-            InferenceRequest(self._generator, inputs, outputs=[IMAGE], deadline=deadline)
-        )
+        made = await self._generator.images(inputs, deadline)
         judged = {IMAGE: made.outputs[IMAGE]}
         if LABEL in inputs:
             judged[LABEL] = inputs[LABEL]

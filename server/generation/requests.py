@@ -66,6 +66,11 @@ Candidates: TypeAlias = Annotated[
 ]
 
 
+Size: TypeAlias = Annotated[
+    int, Field(ge=0, le=MAX_SIDE), expected("a size that the model can make, or none")
+]
+
+
 class StyleWeight(_Request):
     """One style's part of a mix; only the ratios of the weights matter."""
 
@@ -146,9 +151,11 @@ class GenerationRequest(Painting, Encoding):
         label: name of a class; empty: seed modulo the number of classes, or the first.
         truncation: greatest size of a number of a latent; None: unbounded.
         candidates: pictures among which the discriminator chooses one.
+        size: longer side in pixels, one of the model's; 0: its own.
     """
 
     model: str = ""
+    size: Size = 0
     seed: Seed = Field(default_factory=lambda: secrets.randbits(SEED_BITS))
     count: Annotated[int, Field(ge=1), expected("a whole number from 1 on")] = 1
     latents: tuple[LatentValues, ...] = ()
@@ -185,6 +192,7 @@ class PictureQuery(Encoding):
     """One picture, by what fits into a URL; attributes as of `GenerationRequest`."""
 
     model: str = ""
+    size: Size = 0
     seed: Seed | None = None
     label: str = ""
     truncation: Truncation = None
@@ -242,6 +250,7 @@ class InterpolationRequest(Encoding):
         end: where it ends.
         frames: pictures, both ends included.
         model: its name; empty: the default.
+        size: longer side in pixels, one of the model's; 0: its own.
         label: name of a class; empty: the first.
         preserve_colour: whether the painting changes the luminance alone.
         animation: whether the answer is one animated WebP.
@@ -252,6 +261,7 @@ class InterpolationRequest(Encoding):
     end: Waypoint
     frames: Annotated[int, Field(ge=2), expected("a whole number from 2 on")] = 16
     model: str = ""
+    size: Size = 0
     label: str = ""
     preserve_colour: bool = False
     animation: bool = False

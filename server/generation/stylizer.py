@@ -13,10 +13,10 @@ from server.engines.base import Deadline, Engine, InferenceRequest, StageTiming
 from server.errors import InvalidArgument
 from server.generation.decoding import PictureFile
 from server.generation.encoding import Threads
+from server.generation.generator import IMAGE
 from server.generation.requests import StyleChoice
 from server.generation.styles import StyleTable
 
-IMAGE = "image"
 STYLE_CODE = "style_code"
 PIXELS = "pixels"
 # Parameters of a stylizer's config.pbtxt: its style table, relative to the model's folder, and the

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -44,6 +44,16 @@ async def in_order(works: Works[Result], limit: int) -> AsyncGenerator[Result, N
             yield await running.popleft()
     finally:
         await _abandon(list(running))
+
+
+async def gathered(works: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """All results; when one fails, the others are cancelled."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _abandon(tasks: list[asyncio.Task[Any]]) -> None:

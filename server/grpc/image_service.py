@@ -137,6 +137,7 @@ class ImageService(pb_grpc.ImageServiceServicer):
                     latent_size=chain.latent_size,
                     classes=chain.classes,
                     ranks=chain.ranking is not None,
+                    sizes=chain.sizes,
                 )
                 for chain in catalogue.chains.values()
             ]

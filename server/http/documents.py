@@ -84,6 +84,7 @@ class ModelDocument(_Document):
     latent_size: int
     classes: list[str] = Field(description="What `label` may name.")
     ranks: bool = Field(description="Whether `candidates` may be over 1.")
+    sizes: list[int] = Field(description="What `size` may be: pixels of the longer side.")
 
     @classmethod
     async def of(cls, chain: Chain, default: Chain) -> ModelDocument:
@@ -97,6 +98,7 @@ class ModelDocument(_Document):
             latent_size=chain.latent_size,
             classes=list(chain.classes),
             ranks=chain.ranking is not None,
+            sizes=list(chain.sizes),
         )
 
 

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from impasto import Client, ImpastoError, Picture, PictureFormat
+from impasto import Client, ImpastoError, Picture, PictureFormat, Waypoint
 from PIL import Image
 
 RAW = PictureFormat.RAW_RGB8
@@ -84,8 +84,8 @@ def test_truncation_draws_other_latents_and_less_variety(client: Client) -> None
 
     assert spread(truncation=0.3) < spread()
     # A bound that nothing exceeds changes nothing.
-    (wide,) = client.generate(seed=7, truncation=50.0)
-    assert wide.data == client.generate(seed=7)[0].data
+    (wide,) = client.generate(seed=7, truncation=50.0, picture_format=RAW)
+    assert wide.data == client.generate(seed=7, picture_format=RAW)[0].data
 
 
 def test_a_mix_of_styles_lies_between_them(client: Client) -> None:
@@ -135,6 +135,8 @@ def test_lists_say_what_can_be_asked_for(client: Client) -> None:
         256,
     )
     assert [model.name for model in others] == ["fashion", "nebulae"]
+    assert first.sizes == (64, 128, 256, 512, 1024)
+    assert others[0].sizes == (32, 64, 128, 256, 512, 1024)
     assert all(model.ranks and model.version == "1" for model in (first, *others))
     styles = client.styles()
     assert len(styles) == 14
@@ -142,7 +144,33 @@ def test_lists_say_what_can_be_asked_for(client: Client) -> None:
     assert styles[0].artist.startswith("Katsushika Hokusai")
 
 
+@pytest.mark.parametrize(("model", "size"), [("landscapes", 64), ("fashion", 512)])
+def test_pictures_come_in_several_sizes(client: Client, model: str, size: int) -> None:
+    asked = {"seed": 7, "model": model, "picture_format": RAW}
+    own, sized = client.generate(**asked)[0], client.generate(**asked, size=size)[0]
+    assert (sized.width, sized.height) == (size, size)
+    smaller = min(size, 256)
+    reduced = [
+        np.asarray(picture.image().resize((smaller, smaller), Image.Resampling.BOX), float)
+        for picture in (own, sized)
+    ]
+    assert np.abs(reduced[0] - reduced[1]).mean() < 4
+    # The same picture beside another, and not the same where it is painted.
+    pair = client.generate(seed=7, count=2, model=model, size=size, picture_format=RAW)
+    assert pair[0].data == sized.data
+    (painted,) = client.generate(**asked, size=size, style="great_wave")
+    assert painted.data != sized.data
+    assert client.generate(**asked, size=256)[0].data == own.data
+
+
+def test_a_walk_has_a_size(client: Client) -> None:
+    ends = Waypoint(1), Waypoint(2)
+    assert [frame.width for frame in client.interpolate(*ends, frames=2, size=128)] == [128, 128]
+
+
 REFUSED = {
+    "size": ({"size": 100}, "size: expected one of 64, 128, 256, 512, 1024, got 100"),
+    "huge size": ({"size": 4096}, "size: expected a size that the model can make, or none"),
     "unknown model": ({"model": "cats"}, "model: expected one of landscapes, fashion, nebulae"),
     "label without classes": ({"label": "Dress"}, "label: expected none, got 'Dress'"),
     "unknown label": ({"model": "fashion", "label": "Hat"}, "label: expected one of T-shirt/top"),

@@ -24,6 +24,9 @@ from impasto.options import GenerateOptions
 )
 @click.option("--count", type=click.IntRange(0, 2**32 - 1), default=1, help="Number of pictures.")
 @click.option("--model", default="", help="Model; absent: the server's default.")
+@click.option(
+    "--size", type=click.IntRange(0, 2**32 - 1), default=0, help="Longer side; 0: the model's own."
+)
 @click.option("--label", default="", help="Class to show, for models that know some.")
 @click.option("--truncation", type=float, help="Greatest size of a latent's numbers.")
 @click.option(
@@ -53,6 +56,7 @@ def generate(
     seed: int | None,
     count: int,
     model: str,
+    size: int,
     label: str,
     truncation: float | None,
     candidates: int,
@@ -78,6 +82,7 @@ def generate(
         seed=seed,
         count=count,
         model=model,
+        size=size,
         label=label,
         candidates=candidates,
         style=style_of(styles),

@@ -22,6 +22,9 @@ from impasto.pictures import PictureFormat
 @click.option("--end-style", "end_styles", multiple=True, help="Style at the end.")
 @click.option("--frames", type=click.IntRange(0, 2**32 - 1), default=16, help="Ends included.")
 @click.option("--model", default="", help="Model; absent: the server's default.")
+@click.option(
+    "--size", type=click.IntRange(0, 2**32 - 1), default=0, help="Longer side; 0: the model's own."
+)
 @click.option("--label", default="", help="Class to show, for models that know some.")
 @click.option("--preserve-colour", is_flag=True, help="Keep the pictures' own colours.")
 @click.option(
@@ -43,6 +46,7 @@ def interpolate(
     end_styles: tuple[str, ...],
     frames: int,
     model: str,
+    size: int,
     label: str,
     preserve_colour: bool,
     milliseconds: int,
@@ -63,6 +67,7 @@ def interpolate(
     options = InterpolateOptions(
         frames=frames,
         model=model,
+        size=size,
         label=label,
         preserve_colour=preserve_colour,
         quality=quality,

@@ -35,7 +35,7 @@ class Latent(_message.Message):
     def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("seed", "count", "style", "style_strength", "format", "preserve_colour", "model", "style_mix", "style_picture", "latents", "label", "truncation", "candidates", "quality")
+    __slots__ = ("seed", "count", "style", "style_strength", "format", "preserve_colour", "model", "style_mix", "style_picture", "latents", "label", "truncation", "candidates", "quality", "size")
     SEED_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +50,7 @@ class GenerateRequest(_message.Message):
     TRUNCATION_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
     seed: int
     count: int
     style: str
@@ -64,7 +65,8 @@ class GenerateRequest(_message.Message):
     truncation: float
     candidates: int
     quality: int
-    def __init__(self, seed: _Optional[int] = ..., count: _Optional[int] = ..., style: _Optional[str] = ..., style_strength: _Optional[float] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., preserve_colour: _Optional[bool] = ..., model: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., latents: _Optional[_Iterable[_Union[Latent, _Mapping]]] = ..., label: _Optional[str] = ..., truncation: _Optional[float] = ..., candidates: _Optional[int] = ..., quality: _Optional[int] = ...) -> None: ...
+    size: int
+    def __init__(self, seed: _Optional[int] = ..., count: _Optional[int] = ..., style: _Optional[str] = ..., style_strength: _Optional[float] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., preserve_colour: _Optional[bool] = ..., model: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., latents: _Optional[_Iterable[_Union[Latent, _Mapping]]] = ..., label: _Optional[str] = ..., truncation: _Optional[float] = ..., candidates: _Optional[int] = ..., quality: _Optional[int] = ..., size: _Optional[int] = ...) -> None: ...
 
 class Picture(_message.Message):
     __slots__ = ("data", "seed", "width", "height", "label", "score")
@@ -173,7 +175,7 @@ class Waypoint(_message.Message):
     def __init__(self, seed: _Optional[int] = ..., latent: _Optional[_Union[Latent, _Mapping]] = ..., style: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., style_strength: _Optional[float] = ...) -> None: ...
 
 class InterpolateRequest(_message.Message):
-    __slots__ = ("start", "end", "frames", "model", "label", "preserve_colour", "format", "quality", "animation", "frame_milliseconds")
+    __slots__ = ("start", "end", "frames", "model", "label", "preserve_colour", "format", "quality", "animation", "frame_milliseconds", "size")
     START_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
     FRAMES_FIELD_NUMBER: _ClassVar[int]
@@ -184,6 +186,7 @@ class InterpolateRequest(_message.Message):
     QUALITY_FIELD_NUMBER: _ClassVar[int]
     ANIMATION_FIELD_NUMBER: _ClassVar[int]
     FRAME_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
     start: Waypoint
     end: Waypoint
     frames: int
@@ -194,7 +197,8 @@ class InterpolateRequest(_message.Message):
     quality: int
     animation: bool
     frame_milliseconds: int
-    def __init__(self, start: _Optional[_Union[Waypoint, _Mapping]] = ..., end: _Optional[_Union[Waypoint, _Mapping]] = ..., frames: _Optional[int] = ..., model: _Optional[str] = ..., label: _Optional[str] = ..., preserve_colour: _Optional[bool] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., quality: _Optional[int] = ..., animation: _Optional[bool] = ..., frame_milliseconds: _Optional[int] = ...) -> None: ...
+    size: int
+    def __init__(self, start: _Optional[_Union[Waypoint, _Mapping]] = ..., end: _Optional[_Union[Waypoint, _Mapping]] = ..., frames: _Optional[int] = ..., model: _Optional[str] = ..., label: _Optional[str] = ..., preserve_colour: _Optional[bool] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., quality: _Optional[int] = ..., animation: _Optional[bool] = ..., frame_milliseconds: _Optional[int] = ..., size: _Optional[int] = ...) -> None: ...
 
 class InterpolateResponse(_message.Message):
     __slots__ = ("index", "picture", "format", "model", "model_version")
@@ -215,7 +219,7 @@ class ListModelsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "is_default", "width", "height", "latent_size", "classes", "ranks")
+    __slots__ = ("name", "version", "is_default", "width", "height", "latent_size", "classes", "ranks", "sizes")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     IS_DEFAULT_FIELD_NUMBER: _ClassVar[int]
@@ -224,6 +228,7 @@ class Model(_message.Message):
     LATENT_SIZE_FIELD_NUMBER: _ClassVar[int]
     CLASSES_FIELD_NUMBER: _ClassVar[int]
     RANKS_FIELD_NUMBER: _ClassVar[int]
+    SIZES_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     is_default: bool
@@ -232,7 +237,8 @@ class Model(_message.Message):
     latent_size: int
     classes: _containers.RepeatedScalarFieldContainer[str]
     ranks: bool
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., is_default: _Optional[bool] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., latent_size: _Optional[int] = ..., classes: _Optional[_Iterable[str]] = ..., ranks: _Optional[bool] = ...) -> None: ...
+    sizes: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., is_default: _Optional[bool] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., latent_size: _Optional[int] = ..., classes: _Optional[_Iterable[str]] = ..., ranks: _Optional[bool] = ..., sizes: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ListModelsResponse(_message.Message):
     __slots__ = ("models",)
