@@ -77,17 +77,19 @@ class Gateway:
         stop = asyncio.Event()
         self._handle_signals(stop)
         await self._http.start()
+        pipeline: Pipeline | None = None
         renewal = asyncio.create_task(self._tls.watch()) if self._tls is not None else None
         try:
             pipeline = await _unless(stop, self._start())
             await stop.wait()
             await self._drain()
-            pipeline.close()
         finally:
             if renewal is not None:
                 renewal.cancel()
             # First whoever still asks, then who answers.
             await self._http.stop()
+            if pipeline is not None:
+                pipeline.close()
             await self._engine.close()
         _log.info("stopped")
 
@@ -95,7 +97,8 @@ class Gateway:
         """Load the models, make a first picture, and answer calls from then on."""
         settings = self._settings
         await self._engine.start()
-        threads = Threads()
+        # Apart, so that no caller's file holds up the pictures of the others.
+        threads, encoders = Threads("decode"), Threads("encode")
         catalogue = await read_catalogue(
             self._engine, settings.model, settings.model_repository, threads
         )
@@ -105,13 +108,13 @@ class Gateway:
             catalogue,
             Admission(settings.max_in_flight, self._metrics),
             threads,
-            Encoder(threads, self._metrics),
+            Encoder(encoders, self._metrics),
             PictureCache(settings.picture_cache_byte_size, self._metrics),
             self._metrics,
             settings.max_count,
         )
         pipeline = Pipeline(parts)
-        self._grpc.add(ImageService(pipeline, self._calls, self._metrics))
+        self._grpc.add(ImageService(pipeline, self._calls, self._metrics, self._inference.memory))
         self._rest.serve(pipeline)
         self._grpc.add_inference(GrpcInferenceService(self._inference, self._calls))
         self._calls.open()

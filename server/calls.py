@@ -12,6 +12,8 @@ from server.access import Access
 from server.errors import Unavailable
 from server.telemetry.metrics import Metrics
 
+# A stream of which nothing is taken for so long ends.
+STALL_SECONDS = 30
 _LOADING = "the server is loading its models; try again soon"
 _DRAINING = "the server is draining; ask another one"
 

@@ -69,7 +69,7 @@ class Tls:
     """The certificates in use.
 
     Attributes:
-        context: for HTTP; changes in place when the files do.
+        context: for HTTP; hands every connection to the newest one.
 
     Args:
         files: where they lie.
@@ -83,6 +83,9 @@ class Tls:
         """
         self._files = files
         self.context = files.context()
+        self._newest_context = self.context
+        # Asked at every handshake: a context can be added to, but forgets nothing.
+        self.context.sni_callback = self._take_newest
         self._configuration = files.configuration()
         self._stamp = files.stamp()
 
@@ -91,6 +94,11 @@ class Tls:
         return grpc.dynamic_ssl_server_credentials(
             self._configuration, self._newest, self._files.client_ca is not None
         )
+
+    def _take_newest(
+        self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, first: ssl.SSLContext
+    ) -> None:
+        connection.context = self._newest_context
 
     def _newest(self) -> grpc.ServerCertificateConfiguration | None:
         return self._configuration
@@ -106,10 +114,7 @@ class Tls:
             stamp = self._files.stamp()
             if stamp == self._stamp:
                 return
-            self._files.context()
-            self.context.load_cert_chain(self._files.certificate, self._files.key)
-            if self._files.client_ca is not None:
-                self.context.load_verify_locations(self._files.client_ca)
+            self._newest_context = self._files.context()
             self._configuration = self._files.configuration()
         except (OSError, StartupError) as error:
             # Half of a renewal: the next look finds the rest.

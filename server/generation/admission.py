@@ -26,16 +26,29 @@ class Admission:
         self._metrics = metrics
 
     @contextmanager
-    def admit(self, pictures: int) -> Iterator[None]:
+    def admit(self, pictures: int) -> Iterator[Places]:
         """Hold places for work worth so many painted pictures while the block runs.
 
         Raises:
             TooLarge: they would not fit into an empty server.
             Overloaded: they do not fit now.
         """
-        if pictures > self._limit:
+        places = Places(self)
+        places.add(pictures)
+        try:
+            yield places
+        finally:
+            places.give_back()
+
+    def take(self, pictures: int, held: int) -> None:
+        """Count so many more, of somebody who holds some already.
+
+        Raises:
+            TooLarge, Overloaded: see `admit`.
+        """
+        if held + pictures > self._limit:
             raise TooLarge(
-                f"the request takes as much work as {pictures} pictures, the server takes "
+                f"the request takes as much work as {held + pictures} pictures, the server takes "
                 f"{self._limit} at a time; ask for less at once"
             )
         if self._in_flight + pictures > self._limit:
@@ -45,12 +58,36 @@ class Admission:
                 f"{pictures} more asked for",
                 _RETRY_AFTER_SECONDS,
             )
-        self._change(pictures)
-        try:
-            yield
-        finally:
-            self._change(-pictures)
+        self.change(pictures)
 
-    def _change(self, pictures: int) -> None:
+    def change(self, pictures: int) -> None:
+        """Count so many more, or fewer."""
         self._in_flight += pictures
         self._metrics.in_flight.set(self._in_flight)
+
+
+class Places:
+    """What one request holds.
+
+    Args:
+        admission: of which.
+    """
+
+    def __init__(self, admission: Admission) -> None:
+        """Hold nothing yet."""
+        self._admission = admission
+        self._held = 0
+
+    def add(self, pictures: int) -> None:
+        """Hold so many more.
+
+        Raises:
+            TooLarge, Overloaded: see `Admission.admit`.
+        """
+        self._admission.take(pictures, self._held)
+        self._held += pictures
+
+    def give_back(self) -> None:
+        """Hold nothing any more."""
+        self._admission.change(-self._held)
+        self._held = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -41,6 +42,14 @@ class Catalogue:
     def default(self) -> Chain:
         """The chain for requests that name none."""
         return self._default
+
+    async def served(self) -> list[tuple[Chain, str]]:
+        """The chains that answer now, with their versions; an admin may have unloaded some."""
+        found = []
+        for chain in self.chains.values():
+            with suppress(NotFound):
+                found.append((chain, await chain.version()))
+        return found
 
     def chain(self, model: str) -> Chain:
         """The chain of that name; empty: the default.

@@ -29,6 +29,7 @@ from server.generation.windows import gathered
 
 LATENT = "latent"
 LABEL = "label"
+_SMALL_SIDE = 128
 
 
 class Draft(NamedTuple):
@@ -230,7 +231,12 @@ class Chain:
         self, draft: Draft, code: np.ndarray, size: int, deadline: Deadline
     ) -> Painted:
         made = await self._generator.images(self.inputs(draft), deadline)
-        canvas = await self._threads.run(partial(enlarge, made.outputs[IMAGE][0], size))
+        image = made.outputs[IMAGE][0]
+        if size <= _SMALL_SIDE:
+            # Takes less than handing it to a thread.
+            canvas = enlarge(image, size)
+        else:
+            canvas = await self._threads.run(partial(enlarge, image, size))
         deadline.check("the stylizer")
         painted = await self.stylizer.paint(canvas, code, deadline)
         return painted._replace(stages=[*made.stages, *painted.stages])

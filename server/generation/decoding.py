@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from server.errors import InvalidArgument
+from server.generation.file_bounds import check_pieces
 from server.generation.requests import MIN_SIDE
 
 _FORMATS = ("PNG", "JPEG", "WEBP")
@@ -24,6 +25,7 @@ class PictureFile:
     Attributes:
         width: of the decoded picture, in pixels.
         height: of the decoded picture, in pixels.
+        source_pixels: of the file, before it is made smaller.
 
     Args:
         data: a PNG, JPEG or WebP file.
@@ -38,6 +40,7 @@ class PictureFile:
             InvalidArgument: it is none of the formats, or the picture is too large, or too narrow.
         """
         self._field = field
+        check_pieces(data, field)
         try:
             self._image = Image.open(io.BytesIO(data), formats=_FORMATS)
             self._orientation = _orientation(self._image)
@@ -50,6 +53,7 @@ class PictureFile:
             raise InvalidArgument(field, f"at most {_MAX_PIXELS} pixels", f"{width}x{height}")
         if self._orientation in _TURNED:
             width, height = height, width
+        self.source_pixels = width * height
         shrinking = min(1.0, max_side / max(width, height))
         self.width, self.height = round(width * shrinking), round(height * shrinking)
         if min(self.width, self.height) < MIN_SIDE:
@@ -81,6 +85,9 @@ class PictureFile:
         image: Image.Image = self._image
         if self._orientation != _UPRIGHT:
             image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I"):
+            # Sixteen bits; converting would clip them to eight.
+            image = Image.fromarray((np.asarray(image, np.float32) / 257).astype(np.uint8))
         if image.has_transparency_data:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -74,19 +74,23 @@ def animate(
 
 
 class Threads:
-    """Runs what would hold up the event loop: as many at once as there are cores."""
+    """Runs what would hold up the event loop: as many at once as there are cores.
 
-    def __init__(self) -> None:
+    Args:
+        name: of the threads.
+    """
+
+    def __init__(self, name: str) -> None:
         """Start none yet."""
-        self._executor = ThreadPoolExecutor(os.cpu_count(), "pictures")
+        self._executor = ThreadPoolExecutor(os.cpu_count(), name)
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """What `work` returns or raises."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     def close(self) -> None:
-        """Finish what runs."""
-        self._executor.shutdown()
+        """Start nothing more; what runs ends by itself."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 class Encoder:
@@ -115,6 +119,10 @@ class Encoder:
     ) -> bytes:
         """See the function of that name."""
         return await self._run(partial(animate, frames, quality, frame_milliseconds, xmp))
+
+    def close(self) -> None:
+        """Start nothing more."""
+        self._threads.close()
 
     async def _run(self, work: Callable[[], bytes]) -> bytes:
         return await self._threads.run(partial(self._measured, work))

@@ -30,6 +30,8 @@ from server.generation.windows import as_done, gathered
 
 # A candidate is a picture of a sixteenth of the pixels, and never painted.
 _CANDIDATES_PER_PICTURE = 8
+# So many latents are drawn in less time than a thread takes to begin.
+_FEW_SEEDS = 8
 
 
 @dataclass(frozen=True)
@@ -169,9 +171,11 @@ class Generation:
         per_picture = request.candidates
         seeds = request.seeds(wanted)
         labels = np.array(
-            [seed % classes if known is None else known for seed in seeds[::per_picture]]
+            [request.turn(index) % classes if known is None else known for index in wanted]
         )
-        rows = latents(seeds, chain.latent_size, request.truncation)
+        draw = partial(latents, seeds, chain.latent_size, request.truncation)
+        few = len(seeds) <= _FEW_SEEDS
+        rows = draw() if few else await self._parts.threads.run(draw)
         draft = Draft(rows, np.repeat(labels, per_picture))
         if per_picture == 1:
             return _Chosen(draft, list(seeds), list(none))

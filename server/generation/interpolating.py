@@ -18,6 +18,7 @@ from server.generation.provenance import (
     origin_recipe,
     seed_text,
     style_recipe,
+    told,
     xmp_packet,
 )
 from server.generation.requests import InterpolationRequest, Waypoint
@@ -143,7 +144,7 @@ def _recipe(chain: Chain, request: InterpolationRequest, origin: Origin) -> dict
     }
     return {
         **origin_recipe(origin),
-        **{name: {key: value for key, value in end.items() if value} for name, end in ends.items()},
+        **{name: told(end) for name, end in ends.items()},
         "frames": request.frames,
         "size": request.size or None,
         "label": chain.label(chain.class_of(request.label) or 0),

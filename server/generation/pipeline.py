@@ -23,12 +23,13 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         """Set each up."""
-        self._threads = parts.threads
+        self._parts = parts
         self.catalogue = parts.catalogue
         self.generation = Generation(parts)
         self.stylization = Stylization(parts)
         self.interpolation = Interpolation(parts)
 
     def close(self) -> None:
-        """Finish what runs in threads."""
-        self._threads.close()
+        """Start nothing more in threads."""
+        self._parts.threads.close()
+        self._parts.encoder.close()

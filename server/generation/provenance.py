@@ -43,8 +43,7 @@ def xmp_packet(source: str, recipe: Mapping[str, Any]) -> bytes:
         source: `GENERATED` or `PAINTED_OVER`.
         recipe: what makes the picture again; entries that are None or empty are left out.
     """
-    told = {name: value for name, value in recipe.items() if value not in (None, "", {}, [])}
-    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(told(recipe), ensure_ascii=False, separators=(",", ":"))
     packet = _PACKET.format(
         namespace=RECIPE_NAMESPACE,
         tool=quoteattr(_TOOL),
@@ -52,6 +51,11 @@ def xmp_packet(source: str, recipe: Mapping[str, Any]) -> bytes:
         recipe=quoteattr(text),
     )
     return packet.encode()
+
+
+def told(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe without what says nothing; a zero says something."""
+    return {name: value for name, value in recipe.items() if value not in (None, "", {}, [], ())}
 
 
 def origin_recipe(origin: Origin) -> dict[str, Any]:

@@ -9,16 +9,28 @@ from __future__ import annotations
 import enum
 import hashlib
 import secrets
+from functools import cached_property
 from typing import Annotated, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from server.generation.validation import expected, fault
 
 SEED_BITS = 64
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MIN_SIDE, MAX_SIDE = 32, 1024
+# Of whatever is repeated; the greatest count that a server can be set to is no larger.
+MAX_REPEATED = 256
+MAX_LATENT = 1024
 _MAX_STYLES = 16
+_MAX_WEIGHT = 1e6
 _MAX_CANDIDATES = 16
 _LEAST_TRUNCATION = 0.1
 
@@ -38,11 +50,21 @@ Seed: TypeAlias = Annotated[
     expected(f"a whole number from 0 to 2^{SEED_BITS} - 1"),
 ]
 LatentValues: TypeAlias = Annotated[
-    tuple[Annotated[float, Field(allow_inf_nan=False)], ...], expected("finite numbers")
+    tuple[Annotated[float, Field(allow_inf_nan=False)], ...],
+    Field(max_length=MAX_LATENT),
+    FailFast(),
+    expected(f"at most {MAX_LATENT} finite numbers"),
 ]
 File: TypeAlias = Annotated[
     bytes,
     Field(max_length=MAX_FILE_BYTES),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "contentEncoding": "base64",
+            "maxLength": -(-MAX_FILE_BYTES // 3) * 4,
+        }
+    ),
     expected(f"a file of at most {MAX_FILE_BYTES} bytes"),
 ]
 
@@ -75,7 +97,9 @@ class StyleWeight(_Request):
     """One style's part of a mix; only the ratios of the weights matter."""
 
     style: str
-    weight: Annotated[float, Field(gt=0, allow_inf_nan=False), expected("a finite number above 0")]
+    weight: Annotated[
+        float, Field(gt=0, le=_MAX_WEIGHT), expected(f"a number above 0, at most {_MAX_WEIGHT:.0f}")
+    ]
 
 
 class StyleChoice(_Request):
@@ -89,7 +113,7 @@ class StyleChoice(_Request):
     """
 
     style: str = ""
-    style_mix: Annotated[tuple[StyleWeight, ...], Field(max_length=_MAX_STYLES)] = ()
+    style_mix: Annotated[tuple[StyleWeight, ...], Field(max_length=_MAX_STYLES), FailFast()] = ()
     style_picture: File = b""
     style_strength: Strength = 1.0
 
@@ -100,7 +124,7 @@ class StyleChoice(_Request):
             return {self.style: 1.0}
         return {part.style: part.weight for part in self.style_mix}
 
-    @property
+    @cached_property
     def style_picture_sha256(self) -> str:
         """In hexadecimal; empty where there is no style picture."""
         return hashlib.sha256(self.style_picture).hexdigest() if self.style_picture else ""
@@ -158,7 +182,7 @@ class GenerationRequest(Painting, Encoding):
     size: Size = 0
     seed: Seed = Field(default_factory=lambda: secrets.randbits(SEED_BITS))
     count: Annotated[int, Field(ge=1), expected("a whole number from 1 on")] = 1
-    latents: tuple[LatentValues, ...] = ()
+    latents: Annotated[tuple[LatentValues, ...], Field(max_length=MAX_REPEATED), FailFast()] = ()
     label: str = ""
     truncation: Truncation = None
     candidates: Candidates = 1
@@ -172,6 +196,10 @@ class GenerationRequest(Painting, Encoding):
     def reproducible(self) -> bool:
         """Whether the same request makes the same bytes again: its seed is not drawn."""
         return bool(self.latents) or "seed" in self.model_fields_set
+
+    def turn(self, index: int) -> int:
+        """The number by which picture `index` takes its turn among the classes."""
+        return (self.seed + index) % 2**SEED_BITS
 
     def seeds(self, wanted: range) -> list[int]:
         """The seeds of some pictures, one per candidate, the candidates of a picture together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,8 +107,7 @@ class Stylizer:
         return self.table.weakened(full, choice.style_strength, preserve_colour)
 
     async def _encoded(self, picture: bytes, deadline: Deadline) -> np.ndarray:
-        file = PictureFile(picture, "style_picture", _STYLE_PICTURE_SIDE)
-        image = await self._threads.run(file.pixels)
+        image = await self._threads.run(partial(_decoded, picture))
         request = InferenceRequest(self._encoder, {IMAGE: image}, deadline=deadline)
         code: np.ndarray = (await self._engine.infer(request)).outputs[STYLE_CODE][0]
         return code
@@ -121,3 +121,7 @@ class Stylizer:
         inputs = {IMAGE: image, STYLE_CODE: code[None]}
         result = await self._engine.infer(InferenceRequest(self.model, inputs, deadline=deadline))
         return Painted(result.outputs[PIXELS], result.version, result.stages)
+
+
+def _decoded(picture: bytes) -> np.ndarray:
+    return PictureFile(picture, "style_picture", _STYLE_PICTURE_SIDE).pixels()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from server.engines.base import Deadline
 from server.generation.answers import Answer, EncodedPicture, Origin
@@ -18,8 +19,10 @@ from server.generation.provenance import (
 from server.generation.requests import StylizationRequest
 from server.generation.timings import Timings
 
-# A painted picture, in which admission counts, is 256x256.
+# A painted picture, in which admission counts, is 256x256; decoding is as much work as painting a
+# thirtieth of the pixels.
 _PIXELS_PER_PICTURE = 256 * 256
+_DECODED_PER_PICTURE = 30 * _PIXELS_PER_PICTURE
 
 
 class Stylization:
@@ -44,13 +47,15 @@ class Stylization:
         """
         stylizer = self._parts.catalogue.default.stylizer
         stylizer.check(request)
-        file = PictureFile(request.picture, "picture", request.max_side)
-        cost = math.ceil(file.width * file.height / _PIXELS_PER_PICTURE)
-        timings = Timings()
-        with self._parts.admission.admit(cost + (1 if request.style_picture else 0)):
+        timings, threads = Timings(), self._parts.threads
+        read = partial(PictureFile, request.picture, "picture", request.max_side)
+        # Even the header of a file that somebody sends is work, and not for the event loop.
+        with self._parts.admission.admit(1 + bool(request.style_picture)) as places:
+            file = await threads.run(read)
+            places.add(_cost(file) - 1)
             deadline.check("decoding")
             with timings.measure("decode"):
-                image = await self._parts.threads.run(file.pixels)
+                image = await threads.run(file.pixels)
             deadline.check("the stylizer")
             code = await stylizer.code(request, request.preserve_colour, deadline)
             painted = await stylizer.paint(image, code, deadline)
@@ -64,3 +69,9 @@ class Stylization:
         height, width = painted.pixels.shape[1:3]
         picture = EncodedPicture(data, width, height)
         return Answer([picture], origin, timings)
+
+
+def _cost(file: PictureFile) -> int:
+    """What a file takes, in painted pictures."""
+    painted = file.width * file.height / _PIXELS_PER_PICTURE
+    return math.ceil(max(painted, file.source_pixels / _DECODED_PER_PICTURE))

@@ -11,7 +11,9 @@ from pydantic_core import PydanticCustomError
 from server.errors import InvalidArgument
 
 Model = TypeVar("Model", bound=BaseModel)
+_MAX_QUOTES = 2000
 _FALLBACKS = {
+    "too_long": "fewer entries",
     "missing": "a value",
     "extra_forbidden": "no field of this name",
     "json_invalid": "a JSON document",
@@ -54,6 +56,9 @@ def validated_json(kind: type[Model], document: bytes) -> Model:
     Raises:
         InvalidArgument: as above, or it is no JSON.
     """
+    # Every unknown name is a fault that is remembered; files and numbers need no quotes.
+    if document.count(b'"') > _MAX_QUOTES:
+        raise InvalidArgument("request", f"at most {_MAX_QUOTES} quotes", "more")
     try:
         return kind.model_validate_json(document)
     except ValidationError as error:

@@ -6,15 +6,15 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import grpc
 from impasto.errors import RETRY_KEY
 
-from server.calls import Calls
-from server.errors import ImpastoError, Overloaded
+from server.calls import STALL_SECONDS, Calls
+from server.errors import DeadlineExceeded, ImpastoError, Overloaded
 
 _log = logging.getLogger(__name__)
 # Status details travel percent-encoded in a header, of which clients take 8 KiB.
@@ -70,14 +70,15 @@ def unary(handler: Handler[Servicer, Request, Response]) -> Handler[Servicer, Re
 
 def streaming(
     handler: StreamHandler[Servicer, Request, Response],
-) -> StreamHandler[Servicer, Request, Response]:
-    """The same for a method that answers with a stream."""
+) -> Handler[Servicer, Request, None]:
+    """The same for a method that answers with a stream.
+
+    A caller who takes nothing for a while loses the stream: it holds places that others wait for.
+    """
     method = handler.__name__
 
     @functools.wraps(handler)
-    async def call(
-        servicer: Servicer, request: Request, context: Context
-    ) -> AsyncGenerator[Response, None]:
+    async def call(servicer: Servicer, request: Request, context: Context) -> None:
         started = time.monotonic()
         code = grpc.StatusCode.OK
         try:
@@ -85,7 +86,7 @@ def streaming(
             context.add_done_callback(servicer.calls.end)
             async with aclosing(handler(servicer, request, context)) as answers:
                 async for answer in answers:
-                    yield answer
+                    await until_taken(context.write(answer))
         except BaseException as error:
             code = _code_of(error, context)
             await _end(servicer, method, error, context)
@@ -104,10 +105,23 @@ def authorization(context: Context) -> str | None:
     return None
 
 
+async def until_taken(sending: Awaitable[object]) -> None:
+    """Wait until a caller has taken a part of a stream.
+
+    Raises:
+        DeadlineExceeded: it takes too long.
+    """
+    try:
+        async with asyncio.timeout(STALL_SECONDS):
+            await sending
+    except TimeoutError as error:
+        raise DeadlineExceeded(f"the caller took nothing for {STALL_SECONDS} s") from error
+
+
 def _code_of(error: BaseException, context: Context) -> grpc.StatusCode:
     if isinstance(error, ImpastoError):
         return error.code
-    if isinstance(error, asyncio.CancelledError | GeneratorExit):
+    if isinstance(error, asyncio.CancelledError):
         # gRPC cancels the call when its deadline passes, too; the caller's clock may be ahead.
         remaining = context.time_remaining()
         expired = remaining is not None and remaining < _EARLY_SECONDS

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 
+from google.protobuf.message import Message
 from impasto.v1 import image_service_pb2 as pb
 from impasto.v1 import image_service_pb2_grpc as pb_grpc
 
@@ -27,6 +28,7 @@ from server.grpc.messages import (
     provenance_message,
     wire_format,
 )
+from server.inference.memory import Memory, Share
 from server.telemetry.metrics import Metrics
 
 _TIMING_KEY = "server-timing"
@@ -42,10 +44,12 @@ class ImageService(pb_grpc.ImageServiceServicer):
         pipeline: what makes the pictures.
         calls: the calls under way.
         metrics: where delivered pictures are counted.
+        memory: what requests are counted in.
     """
 
-    def __init__(self, pipeline: Pipeline, calls: Calls, metrics: Metrics) -> None:
+    def __init__(self, pipeline: Pipeline, calls: Calls, metrics: Metrics, memory: Memory) -> None:
         """Keep the parts."""
+        self._memory = memory
         self._pipeline = pipeline
         self.calls = calls
         self._metrics = metrics
@@ -56,8 +60,9 @@ class ImageService(pb_grpc.ImageServiceServicer):
     ) -> pb.GenerateResponse:
         """Generate and paint; see the proto."""
         deadline = Deadline.after(context.time_remaining())
-        wanted = validated(GenerationRequest, arguments(request))
-        answer = await self._pipeline.generation.all(wanted, deadline)
+        with self._held(request):
+            wanted = validated(GenerationRequest, arguments(request))
+            answer = await self._pipeline.generation.all(wanted, deadline)
         _tell(context, answer.timings)
         self._metrics.pictures.inc(len(answer.pictures))
         return pb.GenerateResponse(
@@ -72,16 +77,19 @@ class ImageService(pb_grpc.ImageServiceServicer):
     ) -> AsyncGenerator[pb.GenerateStreamResponse, None]:
         """Generate and paint, picture by picture; see the proto."""
         deadline = Deadline.after(context.time_remaining())
-        wanted, timings = validated(GenerationRequest, arguments(request)), Timings()
-        async with aclosing(self._pipeline.generation.each(wanted, deadline, timings)) as stream:
-            async for made in stream:
-                self._metrics.pictures.inc()
-                yield pb.GenerateStreamResponse(
-                    index=made.index,
-                    picture=picture_message(made.picture),
-                    format=wire_format(wanted.format),
-                    provenance=provenance_message(wanted, made.origin, wanted.truncation),
-                )
+        timings = Timings()
+        with self._held(request):
+            wanted = validated(GenerationRequest, arguments(request))
+            stream = self._pipeline.generation.each(wanted, deadline, timings)
+            async with aclosing(stream):
+                async for made in stream:
+                    self._metrics.pictures.inc()
+                    yield pb.GenerateStreamResponse(
+                        index=made.index,
+                        picture=picture_message(made.picture),
+                        format=wire_format(wanted.format),
+                        provenance=provenance_message(wanted, made.origin, wanted.truncation),
+                    )
         _tell(context, timings)
 
     @unary
@@ -90,8 +98,9 @@ class ImageService(pb_grpc.ImageServiceServicer):
     ) -> pb.StylizeResponse:
         """Paint the caller's picture; see the proto."""
         deadline = Deadline.after(context.time_remaining())
-        wanted = validated(StylizationRequest, arguments(request))
-        answer = await self._pipeline.stylization.one(wanted, deadline)
+        with self._held(request):
+            wanted = validated(StylizationRequest, arguments(request))
+            answer = await self._pipeline.stylization.one(wanted, deadline)
         _tell(context, answer.timings)
         self._metrics.pictures.inc()
         return pb.StylizeResponse(
@@ -106,18 +115,21 @@ class ImageService(pb_grpc.ImageServiceServicer):
     ) -> AsyncGenerator[pb.InterpolateResponse, None]:
         """Walk from one picture to another; see the proto."""
         deadline = Deadline.after(context.time_remaining())
-        wanted, timings = validated(InterpolationRequest, arguments(request)), Timings()
-        encoded = OutputFormat.WEBP if wanted.animation else wanted.format
-        async with aclosing(self._pipeline.interpolation.each(wanted, deadline, timings)) as stream:
-            async for made in stream:
-                self._metrics.pictures.inc()
-                yield pb.InterpolateResponse(
-                    index=made.index,
-                    picture=picture_message(made.picture),
-                    format=wire_format(encoded),
-                    model=made.origin.model,
-                    model_version=made.origin.version,
-                )
+        timings = Timings()
+        with self._held(request):
+            wanted = validated(InterpolationRequest, arguments(request))
+            encoded = OutputFormat.WEBP if wanted.animation else wanted.format
+            stream = self._pipeline.interpolation.each(wanted, deadline, timings)
+            async with aclosing(stream):
+                async for made in stream:
+                    self._metrics.pictures.inc()
+                    yield pb.InterpolateResponse(
+                        index=made.index,
+                        picture=picture_message(made.picture),
+                        format=wire_format(encoded),
+                        model=made.origin.model,
+                        model_version=made.origin.version,
+                    )
         _tell(context, timings)
 
     @unary
@@ -130,7 +142,7 @@ class ImageService(pb_grpc.ImageServiceServicer):
             models=[
                 pb.Model(
                     name=chain.model,
-                    version=await chain.version(),
+                    version=version,
                     is_default=chain is catalogue.default,
                     width=chain.width,
                     height=chain.height,
@@ -139,7 +151,7 @@ class ImageService(pb_grpc.ImageServiceServicer):
                     ranks=chain.ranking is not None,
                     sizes=chain.sizes,
                 )
-                for chain in catalogue.chains.values()
+                for chain, version in await catalogue.served()
             ]
         )
 
@@ -153,6 +165,16 @@ class ImageService(pb_grpc.ImageServiceServicer):
             styles=[pb.Style(**style._asdict()) for style in stylizer.table.styles],
             reads_pictures=stylizer.reads_pictures,
         )
+
+    @contextmanager
+    def _held(self, request: Message) -> Iterator[None]:
+        """Count a request's message, and the copy of its files, while the block runs."""
+        share = Share(self._memory)
+        try:
+            share.take(2 * request.ByteSize())
+            yield
+        finally:
+            share.give_back()
 
 
 def _tell(context: Context, timings: Timings) -> None:

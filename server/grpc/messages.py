@@ -12,8 +12,9 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from impasto.v1 import image_service_pb2 as pb
 
+from server.errors import InvalidArgument
 from server.generation.answers import EncodedPicture, Origin
-from server.generation.requests import OutputFormat, Painting
+from server.generation.requests import MAX_LATENT, MAX_REPEATED, OutputFormat, Painting
 
 _WIRE_FORMATS: Mapping[OutputFormat, pb.OutputFormat] = {
     known: pb.OutputFormat.Value(f"OUTPUT_FORMAT_{known.name}") for known in OutputFormat
@@ -28,10 +29,13 @@ def arguments(message: Message) -> dict[str, Any]:
 
 def _argument(field: FieldDescriptor, value: Any) -> Any:
     if isinstance(value, pb.Latent):
-        return list(value.values)
+        # One more than the core takes is enough for it to say so.
+        return value.values[: MAX_LATENT + 1]
     if field.message_type is not None:
         if isinstance(value, Message):
             return arguments(value)
+        if len(value) > MAX_REPEATED:
+            raise InvalidArgument(field.name, f"at most {MAX_REPEATED} entries", len(value))
         return [_argument(field, item) for item in value]
     # A number that names no format stays one: the core says which there are.
     return _FORMATS.get(value, value) if field.enum_type is not None else value

@@ -87,11 +87,11 @@ class ModelDocument(_Document):
     sizes: list[int] = Field(description="What `size` may be: pixels of the longer side.")
 
     @classmethod
-    async def of(cls, chain: Chain, default: Chain) -> ModelDocument:
+    def of(cls, chain: Chain, version: str, default: Chain) -> ModelDocument:
         """The document of a chain."""
         return cls(
             name=chain.model,
-            version=await chain.version(),
+            version=version,
             is_default=chain is default,
             width=chain.width,
             height=chain.height,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from server.calls import Calls
@@ -18,6 +16,7 @@ from server.errors import ImpastoError, Unavailable
 from server.generation.answers import Answer, StreamedPicture
 from server.generation.pipeline import Pipeline
 from server.generation.requests import (
+    Encoding,
     GenerationRequest,
     InterpolationRequest,
     OutputFormat,
@@ -37,12 +36,11 @@ from server.http.documents import (
     StylesDocument,
 )
 from server.http.endpoint import Endpoint, Handler, while_connected
+from server.http.lines import LineResponse, releasing
 from server.http.openapi import description_routes
-from server.http.operations import JSON, LINES, MEDIA, OPERATIONS
+from server.http.operations import JSON, MEDIA, OPERATIONS
 from server.inference.memory import Memory, Share
 from server.telemetry.metrics import Metrics
-
-Wanted = TypeVar("Wanted", bound=BaseModel)
 
 
 class Rest:
@@ -99,7 +97,7 @@ class Rest:
             answer = await while_connected(request, self._core.generation.all(wanted, NEVER))
         finally:
             share.give_back()
-        return self._answered(answer, PicturesDocument.of(answer.pictures, answer.origin, wanted))
+        return self._answered(answer, wanted)
 
     async def _stylize(self, request: Request) -> Response:
         share = Share(self._memory)
@@ -108,10 +106,11 @@ class Rest:
             answer = await while_connected(request, self._core.stylization.one(wanted, NEVER))
         finally:
             share.give_back()
-        return self._answered(answer, PicturesDocument.of(answer.pictures, answer.origin, wanted))
+        return self._answered(answer, wanted)
 
-    def _answered(self, answer: Answer, document: BaseModel) -> Response:
+    def _answered(self, answer: Answer, encoding: Encoding) -> Response:
         self._metrics.pictures.inc(len(answer.pictures))
+        document = PicturesDocument.of(answer.pictures, answer.origin, encoding)
         return Response(
             document.model_dump_json(),
             media_type=JSON,
@@ -119,51 +118,56 @@ class Rest:
         )
 
     async def _picture(self, request: Request) -> Response:
-        query = validated(PictureQuery, request.query_params)
-        wanted = query.request()
-        headers = {}
-        if query.seed is not None:
-            version = await self._core.catalogue.chain(wanted.model).version()
-            text = wanted.model_dump_json() + version
-            headers["ETag"] = f'"{hashlib.sha256(text.encode()).hexdigest()}"'
-            # The same model makes the same bytes of the same request.
-            if headers["ETag"] in request.headers.get("If-None-Match", ""):
-                return Response(status_code=304, headers=headers)
+        wanted = validated(PictureQuery, request.query_params).request()
         answer = await while_connected(request, self._core.generation.all(wanted, NEVER))
-        self._metrics.pictures.inc()
         (picture,) = answer.pictures
-        headers |= {
+        # Of the bytes, not of the request: models may be trained again under the same name.
+        tag = f'"{hashlib.sha256(picture.data).hexdigest()}"'
+        headers = {
+            "ETag": tag,
             "Server-Timing": str(answer.timings),
             "Impasto-Seed": str(picture.seed),
             "Impasto-Label": quote(picture.label),
             "Impasto-Model": answer.origin.model,
             "Impasto-Model-Version": answer.origin.version,
         }
+        if tag in request.headers.get("If-None-Match", ""):
+            return Response(status_code=304, headers=headers)
+        self._metrics.pictures.inc()
         return Response(picture.data, media_type=MEDIA[wanted.format], headers=headers)
 
     async def _generate_stream(self, request: Request) -> Response:
-        wanted = await self._read(GenerationRequest, request)
-        stream = self._core.generation.each(wanted, NEVER, Timings())
-        return await self._streamed(stream, wanted.format)
+        share = Share(self._memory)
+        with releasing(share):
+            wanted = validated_json(GenerationRequest, await read_body(request, share))
+            stream = self._core.generation.each(wanted, NEVER, Timings())
+            return await self._streamed(request, stream, wanted.format, share)
 
     async def _interpolate(self, request: Request) -> Response:
-        wanted = await self._read(InterpolationRequest, request)
-        stream = self._core.interpolation.each(wanted, NEVER, Timings())
-        made = OutputFormat.WEBP if wanted.animation else wanted.format
-        return await self._streamed(stream, made)
-
-    async def _read(self, kind: type[Wanted], request: Request) -> Wanted:
         share = Share(self._memory)
-        try:
-            return validated_json(kind, await read_body(request, share))
-        finally:
-            share.give_back()
+        with releasing(share):
+            wanted = validated_json(InterpolationRequest, await read_body(request, share))
+            stream = self._core.interpolation.each(wanted, NEVER, Timings())
+            encoded = OutputFormat.WEBP if wanted.animation else wanted.format
+            return await self._streamed(request, stream, encoded, share)
 
     async def _streamed(
-        self, stream: AsyncGenerator[StreamedPicture, None], output_format: OutputFormat
+        self,
+        request: Request,
+        stream: AsyncGenerator[StreamedPicture, None],
+        output_format: OutputFormat,
+        share: Share,
     ) -> Response:
         """The stream as lines of JSON; what fails before the first picture has a status."""
-        first = await anext(stream)
+
+        async def first_picture() -> StreamedPicture:
+            return await anext(stream)
+
+        try:
+            first = await while_connected(request, first_picture())
+        except BaseException:
+            await stream.aclose()
+            raise
 
         async def lines() -> AsyncIterator[bytes]:
             try:
@@ -172,10 +176,12 @@ class Rest:
                     yield self._line(made, output_format)
             except ImpastoError as error:
                 yield ErrorDocument(error=str(error)).model_dump_json().encode() + b"\n"
-            finally:
-                await stream.aclose()
 
-        return StreamingResponse(lines(), media_type=LINES)
+        async def finish() -> None:
+            await stream.aclose()
+            share.give_back()
+
+        return LineResponse(lines(), finish)
 
     def _line(self, made: StreamedPicture, output_format: OutputFormat) -> bytes:
         self._metrics.pictures.inc()
@@ -190,7 +196,8 @@ class Rest:
     async def _models(self, request: Request) -> Response:
         catalogue = self._core.catalogue
         models = [
-            await ModelDocument.of(chain, catalogue.default) for chain in catalogue.chains.values()
+            ModelDocument.of(chain, version, catalogue.default)
+            for chain, version in await catalogue.served()
         ]
         return Response(ModelsDocument(models=models).model_dump_json(), media_type=JSON)
 

@@ -1,6 +1,7 @@
 """Walks between two pictures."""
 
 import io
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -38,6 +39,10 @@ def test_a_walk_between_styles_leaves_the_picture_alone(client: Client) -> None:
     start, end = Waypoint(7, style="spring"), Waypoint(7, style={"poppies": 1, "ejiri": 1})
     frames = list(client.interpolate(start, end, frames=3, picture_format=RAW))
     assert len({frame.data for frame in frames}) == 3
+    plain = [replace(point, style_strength=0.0) for point in (start, end)]
+    (picture,) = client.generate(seed=7, picture_format=RAW)
+    for frame in client.interpolate(*plain, frames=3, picture_format=RAW):
+        assert np.abs(pixels(frame.image()) - pixels(picture.image())).max() <= 1
 
 
 def test_an_animation_is_one_webp(client: Client) -> None:

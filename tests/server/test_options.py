@@ -62,6 +62,8 @@ def test_classes_go_round_with_the_seed_and_can_be_named(client: Client) -> None
     assert named == pictures[3]
     other = client.generate(seed=3, model="fashion", label="Bag", picture_format=RAW)[0]
     assert other.data != named.data
+    ranked = client.generate(seed=0, count=3, candidates=10, model="fashion", picture_format=RAW)
+    assert tuple(picture.label for picture in ranked) == known[:3]
 
 
 def test_the_best_candidate_is_returned_with_the_seed_that_makes_it_again(client: Client) -> None:
@@ -177,13 +179,24 @@ REFUSED = {
     "quality": ({"quality": 101}, "quality: expected a whole number from 1 to 100, got 101"),
     "candidates": ({"candidates": 17}, "candidates: expected a whole number from 1 to 16, got 17"),
     "truncation": ({"truncation": -1.0}, "truncation: expected a finite number above 0.1, got -1"),
+    "endless latent": (
+        {"latents": [[1.0] * 100_000]},
+        "latents.0: expected at most 1024 finite numbers",
+    ),
+    "endless latents": (
+        {"latents": [[]] * 300_000},
+        "latents: expected at most 256 entries, got 300000",
+    ),
     "short latent": ({"latents": [[1.0] * 63]}, "latents.0: expected 64 numbers, got 63"),
     "latent of zeros": ({"latents": [[0.0] * 64]}, "latents.0: expected a length from"),
-    "infinite latent": ({"latents": [[float("inf")] * 64]}, "latents.0: expected finite numbers"),
+    "infinite latent": (
+        {"latents": [[float("inf")] * 64]},
+        "latents.0: expected at most 1024 finite numbers",
+    ),
     "seed and latent": ({"seed": 1, "latents": [[1.0] * 64]}, "seed: expected none beside latents"),
     "negative weight": (
         {"style": {"spring": -1.0}},
-        "style_mix.0.weight: expected a finite number above 0, got -1",
+        "style_mix.0.weight: expected a number above 0, at most 1000000, got -1",
     ),
     "weight not a number": ({"style": {"spring": float("nan")}}, "style_mix.0.weight: expected"),
     "unknown style in a mix": (

@@ -60,12 +60,12 @@ def test_a_painted_photograph_is_a_composite(client: Client) -> None:
 
 
 def test_a_walk_names_its_ends(client: Client) -> None:
-    ends = Waypoint(7, style="spring"), Waypoint(8)
+    ends = Waypoint(7, style="spring", style_strength=0.0), Waypoint(8)
     animation = client.animate(*ends, frames=2)
     first, last = client.interpolate(*ends, frames=2)
     for picture, more in ((animation, {}), (first, {"position": 0.0}), (last, {"position": 1.0})):
         source, recipe = told(picture)
         assert source == "trainedAlgorithmicMedia"
-        assert recipe["start"] == {"style": "spring", "style_strength": 1.0, "seed": "7"}
+        assert recipe["start"] == {"style": "spring", "style_strength": 0.0, "seed": "7"}
         assert recipe["end"] == {"seed": "8"}
         assert {key: recipe[key] for key in recipe.keys() & {"position"}} == more

@@ -89,6 +89,10 @@ def test_a_key_is_good_for_its_scopes(guarded: RunningServer, keys: tuple[Path, 
     with InferenceServerClient(guarded.target) as triton:
         with pytest.raises(InferenceServerException, match="scope 'admin'"):
             triton.load_model("nebulae", headers={"authorization": f"bearer {studio}"})
+        with Client(guarded.target, credentials=Credentials(studio)) as client:
+            assert [model.name for model in client.models()] == ["landscapes", "fashion"]
+        listed = httpx.get(f"{guarded.http}/v1/models", headers=bearer).json()["models"]
+        assert [model["name"] for model in listed] == ["landscapes", "fashion"]
         triton.load_model("nebulae", headers={"authorization": f"bearer {ops}"})
 
 
@@ -171,9 +175,40 @@ def test_mutual_tls_asks_callers_for_theirs(certificates: Certificates) -> None:
         with Client(running.target, 5, certificates.trusting()) as client:
             with pytest.raises(ImpastoError):
                 client.generate()
+        trusted = ssl.create_default_context(cafile=str(certificates.ca))
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(f"{running.http}/health/ready", verify=trusted)
+        trusted.load_cert_chain(chain, key)
+        assert httpx.get(f"{running.http}/health/ready", verify=trusted).status_code == 200
         flags = ["--ca", str(certificates.ca), "--certificate", str(chain), "--key", str(key)]
         done = CliRunner().invoke(main, ["models", "--target", running.target, *flags])
         assert done.exit_code == 0, done.output
+
+
+def test_a_replaced_authority_is_trusted_no_more(certificates: Certificates) -> None:
+    others = trustme.CA()
+    clients = certificates.folder / "clients.pem"
+    contexts = []
+    for authority in (certificates.authority, others):
+        context = ssl.create_default_context(cafile=str(certificates.ca))
+        authority.issue_cert("caller").configure_cert(context)
+        contexts.append(context)
+
+    def let_in(context: ssl.SSLContext) -> bool:
+        try:
+            return httpx.get(f"{running.http}/health/ready", verify=context).is_success
+        except httpx.HTTPError:
+            return False
+
+    certificates.authority.cert_pem.write_to_path(str(clients))
+    with running_server(*certificates.flags, "--tls-client-ca", str(clients)) as running:
+        assert [let_in(context) for context in contexts] == [True, False]
+        others.cert_pem.write_to_path(str(clients))
+        patience = time.monotonic() + 20
+        while not let_in(contexts[1]):
+            assert time.monotonic() < patience, "the new authority was never trusted"
+            time.sleep(0.1)
+        assert not let_in(contexts[0])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The caller's own picture, painted."""
 
 import io
+import zlib
 
 import grpc
 import numpy as np
@@ -71,6 +72,12 @@ def test_pictures_of_every_mode(client: Client, mode: str) -> None:
     assert client.stylize(data, style="spring").width == 200
 
 
+def test_sixteen_bits_keep_their_greys(client: Client) -> None:
+    data = file_of(Image.fromarray(np.full((64, 64), 30_000, np.uint16)))
+    picture = client.stylize(data, style="spring", style_strength=0.0, picture_format=RAW)
+    assert np.abs(np.asarray(picture.image(), int) - 30_000 / 257).max() <= 2
+
+
 def test_transparency_becomes_white(client: Client) -> None:
     data = file_of(Image.new("RGBA", (64, 64), (200, 0, 0, 0)))
     picture = client.stylize(data, style="spring", style_strength=0.0, picture_format=RAW)
@@ -84,6 +91,21 @@ def test_a_second_picture_is_the_style(client: Client) -> None:
         file_of(photograph()), style=style, style_strength=0.0, picture_format=RAW
     )
     assert painted.data != plain.data
+
+
+def _many_scans() -> bytes:
+    """A progressive JPEG that goes over its picture again and again."""
+    data = file_of(photograph(), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:-2] + data[last:-2] * 200 + data[-2:]
+
+
+def _many_pieces(data: bytes, place: int, piece: bytes) -> bytes:
+    return data[:place] + piece * 500 + data[place:]
+
+
+_TEXT = b"\0\0\0\x03tEXta\0b"
+_SEGMENT = b"\xff\xe1\0\x08Exif\0\0"
 
 
 def _lying_png() -> bytes:
@@ -101,6 +123,15 @@ REFUSED = {
     "truncated": (whole[: len(whole) // 2], "picture: expected a whole picture, got a broken one"),
     "bomb": (file_of(Image.new("1", (8000, 8000))), "picture: expected at most 32000000 pixels"),
     "lying": (_lying_png(), "picture: expected"),
+    "many scans": (_many_scans(), "picture: expected a JPEG of at most 100 scans, got more"),
+    "many chunks": (
+        _many_pieces(whole, 33, _TEXT + zlib.crc32(_TEXT[4:]).to_bytes(4)),
+        "picture: expected at most 200 pieces of metadata, got more",
+    ),
+    "many segments": (
+        _many_pieces(file_of(photograph(), "JPEG"), 2, _SEGMENT),
+        "picture: expected at most 200 pieces of metadata, got more",
+    ),
     "narrow": (file_of(photograph(2000, 40)), "picture: expected sides of at least 32 pixels"),
     "too many bytes": (b"x" * 9_000_000, "picture: expected a PNG, JPEG or WebP file, got 9000000"),
 }

@@ -78,7 +78,7 @@ class ImageServiceServicer:
 
     def GenerateStream(self, request, context):
         """The same, each picture as soon as it is done. A caller that reads slowly slows its own pictures
-        down, not the server.
+        down, not the server; one that reads nothing for 30 s ends its stream with DEADLINE_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
