@@ -6,37 +6,22 @@ process through the client to the gateway in another one. Both take turns, call 
 
 from __future__ import annotations
 
-import json
+import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import click
-import numpy as np
 from impasto import Client, PictureFormat
 
-from benchmarks.committed import session
 from benchmarks.machine import describe
 from benchmarks.processes import REPOSITORY, gateway
+from benchmarks.raw import STYLE, Chain
 from benchmarks.tables import table, write_report
 
-STYLE = "great_wave"
 # The generator's output that is painted, by the picture's side.
 SIZES = {64: "image", 256: "canvas"}
-
-
-def bare(size: int) -> Callable[[], object]:
-    """Both models, one picture."""
-    generator, stylizer = session("landscapes_generator"), session("stylizer")
-    styles = json.loads((REPOSITORY / "stylizer/styles.json").read_text())["styles"]
-    code = np.array([next(item["code"] for item in styles if item["name"] == STYLE)], np.float32)
-    latent = np.random.default_rng(0).standard_normal((1, 64), np.float32)
-
-    def run() -> object:
-        (image,) = generator.run([SIZES[size]], {"latent": latent})
-        return stylizer.run(None, {"image": image, "style_code": code})
-
-    return run
 
 
 def call(client: Client, size: int, picture_format: PictureFormat) -> Callable[[], object]:
@@ -62,11 +47,15 @@ def medians(works: list[Callable[[], object]], rounds: int) -> list[float]:
 @click.option("--repetitions", default=3, help="Of all rounds.")
 def main(rounds: int, repetitions: int) -> None:
     """Measure and write the table."""
-    rows = []
+    rows, chain = [], Chain(os.cpu_count() or 1)
     with gateway(REPOSITORY) as target, Client(target) as client:
-        for size in SIZES:
+        for size, output in SIZES.items():
             kinds = [PictureFormat.RAW_RGB8, PictureFormat.PNG]
-            works = [bare(size), *(call(client, size, kind) for kind in kinds)]
+            bare = partial(chain.run, 1, output)
+            works: list[Callable[[], object]] = [
+                bare,
+                *(call(client, size, kind) for kind in kinds),
+            ]
             taken = [medians(works, rounds) for _ in range(repetitions)]
             for index, name in enumerate(["bare chain", "gateway, raw RGB8", "gateway, PNG"]):
                 over = [each[index] - each[0] for each in taken]

@@ -33,10 +33,10 @@ class Chain:
         table = json.loads((REPOSITORY / "stylizer/styles.json").read_text())
         self._code = next(item["code"] for item in table["styles"] if item["name"] == STYLE)
 
-    def run(self, batch: int) -> None:
-        """Make a batch of pictures."""
+    def run(self, batch: int, output: str = "canvas") -> None:
+        """Make a batch of pictures out of one of the generator's outputs."""
         latent = np.ones((batch, 64), np.float32)
-        (canvas,) = self._generator.run(["canvas"], {"latent": latent})
+        (canvas,) = self._generator.run([output], {"latent": latent})
         code = np.array([self._code] * batch, np.float32)
         self._stylizer.run(["pixels"], {"image": canvas, "style_code": code})
 

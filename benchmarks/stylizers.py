@@ -1,7 +1,8 @@
 """Which shape of stylizer: loss against latency, every shape trained alike.
 
 Each shape learns the same few styles for the same number of pictures from the same seed, is
-exported, and is judged on photographs that training never saw.
+exported, and is judged on photographs that training never saw. Runs of `training.style` that are
+named, and the committed stylizer, are judged in all their styles.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import statistics
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,9 +23,11 @@ from torch import Tensor
 
 from benchmarks.committed import median_seconds
 from benchmarks.machine import describe
+from benchmarks.processes import REPOSITORY
 from benchmarks.tables import RESULTS, table, write_report
 from export.models import stylizer_model
 from export.onnx_file import write_onnx
+from training.checkpoint import load_newest, restore_module
 from training.data.images import find_pictures, open_rgb, pixels_of, to_unit_range
 from training.data.layout import DataLayout
 from training.pretrained.lite0 import load_lite0
@@ -32,6 +35,7 @@ from training.pretrained.vgg import load_perceptual
 from training.style.config import StyleConfig
 from training.style.content import content_crops
 from training.style.encoder import ENCODER_TAPS
+from training.style.losses import measure_style
 from training.style.networks import Stylizer, StylizerShape
 from training.style.pictures import load_style
 from training.style.pool import measure
@@ -39,12 +43,12 @@ from training.style.trainer import StyleTrainer
 
 STYLES = ("great_wave", "road_to_tarascon")
 SHAPES: Mapping[str, StylizerShape] = {
-    "8-16-32, 3 blocks, 3x3 ends": StylizerShape(8, 16, 32, 3, 3),
-    "12-24-48, 4 blocks, 5x5 ends": StylizerShape(12, 24, 48, 4, 5),
     "16-32-64, 4 separable blocks, 5x5 ends": StylizerShape(16, 32, 64, 4, 5, separable=True),
-    "16-32-64, 2 blocks, 5x5 ends": StylizerShape(16, 32, 64, 2, 5),
     "16-32-64, 4 blocks, 5x5 ends": StylizerShape(16, 32, 64, 4, 5),
-    "24-48-96, 4 blocks, 5x5 ends": StylizerShape(24, 48, 96, 4, 5),
+    "12-24-48, 4 separable blocks, 5x5 ends": StylizerShape(12, 24, 48, 4, 5, separable=True),
+    "8-16-32, 3 blocks, 3x3 ends": StylizerShape(8, 16, 32, 3, 3),
+    "24-48-96, 4 separable blocks, 5x5 ends": StylizerShape(24, 48, 96, 4, 5, separable=True),
+    "12-24-48, 4 blocks, 5x5 ends": StylizerShape(12, 24, 48, 4, 5),
     "32-64-128, 5 blocks, 9x9 ends (Johnson)": StylizerShape(32, 64, 128, 5, 9),
 }
 _TIMED_RUNS = 30
@@ -103,8 +107,15 @@ def loss(trainer: StyleTrainer, contents: Tensor, layout: DataLayout, config: St
 @click.command(help=__doc__, context_settings={"show_default": True})
 @click.option("--steps", default=100, help="Optimiser steps of every shape.")
 @click.option("--crop", default=96, help="Side of the content crops.")
-def main(steps: int, crop: int) -> None:
-    """Train what is not trained yet, measure latencies, write the table."""
+@click.option(
+    "--run",
+    "runs",
+    type=click.Path(exists=True, path_type=Path),
+    multiple=True,
+    help="Run folder of a stylizer that was trained for longer.",
+)
+def main(steps: int, crop: int, runs: Sequence[Path]) -> None:
+    """Train what is not trained yet, measure latencies, write the tables."""
     layout = DataLayout()
     base = StyleConfig(steps=steps, warmup_steps=steps // 5, crop=crop, encoded=0)
     losses = _losses(base, layout)
@@ -112,6 +123,7 @@ def main(steps: int, crop: int) -> None:
         (name, Stylizer(shape), latency(Stylizer(shape)), losses[name])
         for name, shape in SHAPES.items()
     ]
+    measured.sort(key=lambda row: row[2])
     rows = [
         [
             name,
@@ -126,11 +138,53 @@ def main(steps: int, crop: int) -> None:
     note = (
         f"Trained for {steps * base.batch:,} crops of {crop} pixels on {' and '.join(STYLES)}; "
         f"loss (as in training) on {_JUDGED} photographs of {_SIDE}x{_SIDE} kept out of it. "
-        f"Latency: median of {_TIMED_RUNS} runs on onnxruntime, two threads, {_SIDE}x{_SIDE}. So "
-        f"short a training favours small networks: it ranks neighbours and foretells no long run."
+        f"Latency: median of {_TIMED_RUNS} runs on onnxruntime, two threads, {_SIDE}x{_SIDE}. "
+        f"Short trainings favour small networks."
     )
-    command = f"python -m benchmarks.stylizers --steps {steps} --crop {crop}"
-    write_report("stylizers", command, describe(), table(head, rows), note)
+    named = "".join(f" --run {run}" for run in runs)
+    command = f"python -m benchmarks.stylizers --steps {steps} --crop {crop}{named}"
+    longer = [_judged(run, layout) for run in (REPOSITORY / "stylizer", *runs)]
+    head_longer = ["run", "shape", "steps", "latency", "loss", "content", "style"]
+    note_longer = (
+        "Trained for longer, in all fourteen styles and beside the style encoder: mean over the "
+        "styles, same photographs. The first is the one that is served."
+    )
+    parts = [table(head, rows), note, table(head_longer, longer), note_longer]
+    write_report("stylizers", command, describe(), *parts)
+
+
+@torch.no_grad()
+def _judged(run: Path, layout: DataLayout) -> list[str]:
+    """A trained stylizer's row: what it is, how fast, how good in all its styles."""
+    saved = load_newest(run)
+    config = StyleConfig.of(saved.state["config"])
+    stylizer = Stylizer(config.shape)
+    restore_module("stylizer", stylizer, saved.tensors)
+    objective, contents = config.objective, _contents(layout)
+    perceptual = load_perceptual(config.perceptual, layout, objective.layers)
+    target = objective.content_features(perceptual, contents)
+    terms = []
+    for name, code in zip(saved.state["config"]["styles"], saved.tensors["codes"], strict=True):
+        path = layout.paintings / f"{name}.png"
+        painting = load_style(path, config.style_side, config.crop)
+        grams = {
+            layer: gram.expand(len(contents), -1, -1)
+            for layer, gram in measure_style(perceptual, painting, objective.layer_weights).items()
+        }
+        painted = stylizer(contents, code.expand(len(contents), -1))
+        terms.append(objective.judge(perceptual, painted, target, grams))
+    means = {key: torch.stack([term[key] for term in terms]).mean() for key in terms[0]}
+    shape = config.shape
+    kind = "separable blocks" if shape.separable else "blocks"
+    return [
+        run.name,
+        f"{shape.outer}-{shape.middle}-{shape.inner}, {shape.residual_blocks} {kind}",
+        f"{saved.step:,}",
+        f"{1e3 * latency(stylizer):.1f} ms",
+        f"{objective.total(means):.3f}",
+        f"{means['content']:.3f}",
+        f"{means['style']:.3f}",
+    ]
 
 
 def _losses(base: StyleConfig, layout: DataLayout) -> dict[str, float]:
