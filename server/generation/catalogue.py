@@ -15,12 +15,17 @@ from server.generation.chain import LATENT, Chain, ChainParts, chain_fault
 from server.generation.encoding import Threads
 from server.generation.generator import Generator
 from server.generation.ranking import Ranking
-from server.generation.stylizer import STYLE_CODE, STYLE_TABLE_PARAMETER, Stylizer
+from server.generation.styles import StyleTable
+from server.generation.stylizer import STYLE_CODE, Stylizer
 
 # Parameters of a generator's config.pbtxt: the model that judges its pictures, and the names of its
 # classes as a JSON array.
 _DISCRIMINATOR_PARAMETER = "impasto.discriminator"
 _CLASSES_PARAMETER = "impasto.classes"
+# Parameters of a stylizer's config.pbtxt: its style table, relative to the model's folder, and the
+# model that reads styles off pictures.
+STYLE_TABLE_PARAMETER = "impasto.style_table"
+STYLE_ENCODER_PARAMETER = "impasto.style_encoder"
 
 
 class Catalogue:
@@ -78,7 +83,10 @@ async def read_catalogue(
         try:
             config = await engine.config(name)
         except NotFound as error:
-            raise StartupError(f"{error}; choose another --model") from error
+            if name == default:
+                raise StartupError(f"{error}; choose another --model") from error
+            # Unloaded a moment ago, or there on one of several Tritons only.
+            continue
         if fault := chain_fault(config):
             if name == default:
                 raise StartupError(
@@ -98,7 +106,14 @@ async def _chain(engine: Engine, config: ModelConfig, repository: Path, threads:
     stylizer = generator_config = None
     for step_config, step in steps:
         if STYLE_TABLE_PARAMETER in step_config.parameters:
-            stylizer = Stylizer(engine, step_config, repository, sizes[STYLE_CODE], threads)
+            encoder = _parameter(step_config, STYLE_ENCODER_PARAMETER)
+            if encoder and not await engine.model_ready(encoder):
+                encoder = ""
+            table = StyleTable(
+                repository / step_config.name / _parameter(step_config, STYLE_TABLE_PARAMETER),
+                sizes[STYLE_CODE],
+            )
+            stylizer = Stylizer(engine, step_config.name, table, encoder, threads)
         if LATENT in step.input_map.values():
             generator_config = step_config
     if stylizer is None:
@@ -109,7 +124,8 @@ async def _chain(engine: Engine, config: ModelConfig, repository: Path, threads:
         raise ModelLoadError(place, f"none of its steps takes {LATENT!r}")
     generator = Generator(engine, generator_config)
     ranking = None
-    if discriminator := _parameter(generator_config, _DISCRIMINATOR_PARAMETER):
+    discriminator = _parameter(generator_config, _DISCRIMINATOR_PARAMETER)
+    if discriminator and await engine.model_ready(discriminator):
         ranking = Ranking(engine, generator, discriminator)
     return Chain(
         engine,

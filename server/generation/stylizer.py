@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from server.engines.base import Deadline, Engine, InferenceRequest, StageTiming
 from server.errors import InvalidArgument
@@ -20,10 +18,6 @@ from server.generation.styles import StyleTable
 
 STYLE_CODE = "style_code"
 PIXELS = "pixels"
-# Parameters of a stylizer's config.pbtxt: its style table, relative to the model's folder, and the
-# model that reads styles off pictures.
-STYLE_TABLE_PARAMETER = "impasto.style_table"
-_STYLE_ENCODER_PARAMETER = "impasto.style_encoder"
 # The encoder looks at 160 pixels; more would only be carried about.
 _STYLE_PICTURE_SIDE = 320
 
@@ -46,34 +40,22 @@ class Stylizer:
 
     Args:
         engine: what serves it.
-        config: its configuration.
-        repository: where its style table lies.
-        code_size: what a chain around it expects.
+        model: its name.
+        table: its named styles.
+        encoder: the model that reads styles off pictures; empty: none is served.
         threads: where picture files are decoded.
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        config: ModelConfig,
-        repository: Path,
-        code_size: int,
-        threads: Threads,
+        self, engine: Engine, model: str, table: StyleTable, encoder: str, threads: Threads
     ) -> None:
-        """Read the style table.
-
-        Raises:
-            ModelLoadError: it is broken.
-        """
-        self.model = config.name
+        """Keep the parts."""
+        self.model = model
+        self.table = table
+        self.reads_pictures = bool(encoder)
         self._engine = engine
+        self._encoder = encoder
         self._threads = threads
-        table = config.parameters[STYLE_TABLE_PARAMETER].string_value
-        self.table = StyleTable(repository / config.name / table, code_size)
-        self._encoder = ""
-        if _STYLE_ENCODER_PARAMETER in config.parameters:
-            self._encoder = config.parameters[_STYLE_ENCODER_PARAMETER].string_value
-        self.reads_pictures = bool(self._encoder)
 
     def check(self, choice: StyleChoice) -> None:
         """Check that the style exists.

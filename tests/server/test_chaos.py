@@ -174,7 +174,7 @@ class Crowd:
     async def picture(self) -> None:
         seed = self.chance.randrange(1000)
         try:
-            made = await self.pictures.generate(seed, picture_format=PictureFormat.RAW_RGB8)
+            made = await self.pictures.generate(seed=seed, picture_format=PictureFormat.RAW_RGB8)
         except ImpastoError as error:
             self.answers["picture", error.code] += 1
         else:

@@ -36,7 +36,14 @@ def test_reflection_describes_the_service(server: RunningServer) -> None:
         database = ProtoReflectionDescriptorDatabase(channel)
         assert SERVICE in database.get_services()
         file = database.FindFileContainingSymbol(SERVICE)
-    assert [method.name for method in file.service[0].method] == ["Generate"]
+    assert [method.name for method in file.service[0].method] == [
+        "Generate",
+        "GenerateStream",
+        "Stylize",
+        "Interpolate",
+        "ListModels",
+        "ListStyles",
+    ]
 
 
 def test_metrics_show_every_stage_in_seconds(server: RunningServer, client: Client) -> None:
