@@ -77,7 +77,7 @@ OPERATIONS = (
         name="Picture",
         method="GET",
         path="/v1/picture",
-        summary="One picture as a file; where a seed is given it has an ETag.",
+        summary="One picture as a file, with an ETag of its bytes.",
         media=tuple(MEDIA.values()),
         query=PictureQuery,
     ),

@@ -163,11 +163,8 @@ class Rest:
         async def first_picture() -> StreamedPicture:
             return await anext(stream)
 
-        try:
-            first = await while_connected(request, first_picture())
-        except BaseException:
-            await stream.aclose()
-            raise
+        # A caller who leaves now cancels it, and that closes the stream.
+        first = await while_connected(request, first_picture())
 
         async def lines() -> AsyncIterator[bytes]:
             try:

@@ -1,12 +1,13 @@
 """The REST face: the same pictures, bounds and errors as over gRPC."""
 
+import asyncio
 import base64
 import json
 
 import httpx
 import pytest
 from impasto import Client, PictureFormat, Waypoint
-from running_server import RunningServer
+from running_server import RunningServer, running_server
 
 RAW = PictureFormat.RAW_RGB8
 
@@ -133,3 +134,15 @@ def test_the_page_asks_no_other_host(server: RunningServer) -> None:
         assert httpx.get(f"{server.http}/docs/files/{name}").raise_for_status().content
     for path in ("../__init__.py", "%2e%2e/__init__.py", "..%2f..%2f__init__.py"):
         assert httpx.get(f"{server.http}/docs/files/{path}").status_code == 404
+
+
+async def test_who_leaves_before_the_first_line_gives_the_places_back() -> None:
+    walk = {"start": {"seed": 1}, "end": {"seed": 2}, "frames": 64, "animation": True}
+    with running_server("--max-in-flight", "64") as running:
+        async with httpx.AsyncClient(base_url=running.http) as client:
+            asking = asyncio.create_task(client.post("/v1/interpolate", json=walk, timeout=60))
+            await running.wait_for_in_flight(64)
+            asking.cancel()
+            await running.wait_for_in_flight(0)
+            answer = await client.get("/v1/picture", timeout=60)
+            assert answer.status_code == 200
