@@ -43,7 +43,7 @@ def test_answers_as_described(
         return
 
     @settings(
-        max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+        max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
     )
     @given(described.as_strategy(generation_mode=mode))
     def check(case: Case) -> None:
