@@ -33,6 +33,7 @@ class Catalogue:
 
     Attributes:
         chains: all of them, the default first.
+        default: the chain for requests that name none.
 
     Args:
         chains: all of them, the default first.
@@ -41,12 +42,7 @@ class Catalogue:
     def __init__(self, chains: Mapping[str, Chain]) -> None:
         """Keep them."""
         self.chains = chains
-        self._default = next(iter(chains.values()))
-
-    @property
-    def default(self) -> Chain:
-        """The chain for requests that name none."""
-        return self._default
+        self.default = next(iter(chains.values()))
 
     async def served(self) -> list[tuple[Chain, str]]:
         """The chains that answer now, with their versions; an admin may have unloaded some."""
@@ -63,7 +59,7 @@ class Catalogue:
             InvalidArgument: there is none.
         """
         if not model:
-            return self._default
+            return self.default
         if model not in self.chains:
             raise InvalidArgument("model", f"one of {', '.join(self.chains)}", repr(model))
         return self.chains[model]

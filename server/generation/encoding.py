@@ -6,15 +6,16 @@ import asyncio
 import io
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from server.generation.provenance import xmp_packet
 from server.generation.requests import Encoding, OutputFormat
 from server.telemetry.metrics import Metrics
 
@@ -27,19 +28,26 @@ Result = TypeVar("Result")
 
 
 class Work(NamedTuple):
-    """A picture to encode: uint8 pixels [height, width, 3], and the XMP packet that goes along."""
+    """A picture to encode: uint8 pixels [height, width, 3], and what it says of itself.
+
+    Attributes:
+        pixels: of the picture.
+        source: its digital source type.
+        recipe: what makes it again.
+    """
 
     pixels: np.ndarray
-    xmp: bytes
+    source: str
+    recipe: Mapping[str, Any]
 
 
 def encode(work: Work, encoding: Encoding) -> bytes:
     """Encode a picture; deterministic, safe in any thread. Bare pixels carry no packet."""
-    pixels, xmp = work
     if encoding.format is OutputFormat.RAW_RGB8:
-        return pixels.tobytes()
+        return work.pixels.tobytes()
+    xmp = xmp_packet(work.source, work.recipe)
     file = io.BytesIO()
-    image = Image.fromarray(pixels)
+    image = Image.fromarray(work.pixels)
     match encoding.format:
         case OutputFormat.PNG:
             told = PngInfo()

@@ -22,7 +22,6 @@ from server.generation.provenance import (
     origin_recipe,
     painting_recipe,
     seed_text,
-    xmp_packet,
 )
 from server.generation.requests import GenerationRequest
 from server.generation.timings import Timings
@@ -138,7 +137,7 @@ class Generation:
         origin = Origin(chain.model, made.version)
         labels = [chain.label(int(number)) for number in chosen.draft.labels]
         works = [
-            Work(made.pixels[row], xmp_packet(GENERATED, recipe))
+            Work(made.pixels[row], GENERATED, recipe)
             for row, recipe in enumerate(_recipes(request, origin, chosen, labels))
         ]
         deadline.check("encoding")

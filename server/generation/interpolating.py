@@ -101,9 +101,11 @@ class Interpolation:
         self._parts.observe(made.stages, timings)
         origin = Origin(chain.model, made.version)
         position = index / (request.frames - 1)
-        xmp = xmp_packet(GENERATED, _recipe(chain, request, origin) | {"position": position})
+        recipe = _recipe(chain, request, origin) | {"position": position}
         with timings.measure("encode"):
-            (data,) = await self._parts.encoder.encode_all([Work(made.pixels[0], xmp)], request)
+            (data,) = await self._parts.encoder.encode_all(
+                [Work(made.pixels[0], GENERATED, recipe)], request
+            )
         height, width = made.pixels.shape[1:3]
         picture = EncodedPicture(data, width, height, label=chain.label(int(draft.labels[0])))
         return StreamedPicture(index, picture, origin)

@@ -14,7 +14,6 @@ from server.generation.provenance import (
     PAINTED_OVER,
     origin_recipe,
     painting_recipe,
-    xmp_packet,
 )
 from server.generation.requests import StylizationRequest
 from server.generation.timings import Timings
@@ -64,7 +63,7 @@ class Stylization:
             origin = Origin(stylizer.model, painted.version)
             recipe = origin_recipe(origin) | painting_recipe(request)
             with timings.measure("encode"):
-                work = Work(painted.pixels[0], xmp_packet(PAINTED_OVER, recipe))
+                work = Work(painted.pixels[0], PAINTED_OVER, recipe)
                 (data,) = await self._parts.encoder.encode_all([work], request)
         height, width = painted.pixels.shape[1:3]
         picture = EncodedPicture(data, width, height)

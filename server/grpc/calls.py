@@ -75,26 +75,14 @@ def streaming(
 
     A caller who takes nothing for a while loses the stream: it holds places that others wait for.
     """
-    method = handler.__name__
 
     @functools.wraps(handler)
-    async def call(servicer: Servicer, request: Request, context: Context) -> None:
-        started = time.monotonic()
-        code = grpc.StatusCode.OK
-        try:
-            servicer.calls.begin(method, authorization(context))
-            context.add_done_callback(servicer.calls.end)
-            async with aclosing(handler(servicer, request, context)) as answers:
-                async for answer in answers:
-                    await until_taken(context.write(answer))
-        except BaseException as error:
-            code = _code_of(error, context)
-            await _end(servicer, method, error, context)
-            raise
-        finally:
-            servicer.calls.observe(method, code, started)
+    async def write_all(servicer: Servicer, request: Request, context: Context) -> None:
+        async with aclosing(handler(servicer, request, context)) as answers:
+            async for answer in answers:
+                await until_taken(context.write(answer))
 
-    return call
+    return unary(write_all)
 
 
 def authorization(context: Context) -> str | None:
