@@ -17,6 +17,7 @@ _KEY_BYTES = 32
 # By the names that both transports and the metrics give the calls.
 _ADMIN_METHODS = frozenset(
     {
+        "DeletePicture",
         "RepositoryModelLoad",
         "RepositoryModelUnload",
         "SystemSharedMemoryRegister",

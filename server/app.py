@@ -17,7 +17,8 @@ from server.engines.choice import engine_of
 from server.errors import StartupError
 from server.generation.admission import Admission
 from server.generation.catalogue import Catalogue, read_catalogue
-from server.generation.encoding import Encoder, Threads
+from server.generation.encoding import Encoder
+from server.generation.keeping import Keeping
 from server.generation.parts import Parts
 from server.generation.picture_cache import PictureCache
 from server.generation.pipeline import Pipeline
@@ -30,7 +31,10 @@ from server.http.rest import Rest
 from server.inference.regions import Regions
 from server.inference.service import InferenceService
 from server.settings import Settings, address
+from server.storage.retention import Limits
+from server.storage.store import PictureStore, Places
 from server.telemetry.metrics import Metrics
+from server.threads import Threads
 from server.tls import Tls, TlsFiles
 
 _log = logging.getLogger(__name__)
@@ -56,6 +60,7 @@ class Gateway:
         access = Access.of(settings.api_keys)
         self._tls = _tls(settings)
         self._calls = Calls(self._metrics, access, settings.grpc_transport == "grpcio")
+        self._store = _store(settings, self._metrics)
         self._engine: Engine = engine_of(settings, self._metrics)
         self._inference = InferenceService(self._engine, Regions(settings.allow_client_shm))
         self._rest = Rest(self._calls, self._inference.memory, self._metrics)
@@ -90,12 +95,16 @@ class Gateway:
             await self._http.stop()
             if pipeline is not None:
                 pipeline.close()
+            if self._store is not None:
+                await self._store.close()
             await self._engine.close()
         _log.info("stopped")
 
     async def _start(self) -> Pipeline:
         """Load the models, make a first picture, and answer calls from then on."""
         settings = self._settings
+        if self._store is not None:
+            await self._store.start()
         await self._engine.start()
         # Apart, so that no caller's file holds up the pictures of the others.
         threads, encoders = Threads("decode"), Threads("encode")
@@ -104,12 +113,14 @@ class Gateway:
         )
         for chain in catalogue.chains.values():
             await chain.warm_up()
+        admission = Admission(settings.max_in_flight, self._metrics)
         parts = Parts(
             catalogue,
-            Admission(settings.max_in_flight, self._metrics),
+            admission,
             threads,
             Encoder(encoders, self._metrics),
             PictureCache(settings.picture_cache_byte_size, self._metrics),
+            Keeping(self._store, admission),
             self._metrics,
             settings.max_count,
         )
@@ -148,6 +159,14 @@ class Gateway:
         self._http.ready = False
         self._calls.close()
         await self._grpc.drain(self._calls.delivered(), self._settings.drain_grace)
+
+
+def _store(settings: Settings, metrics: Metrics) -> PictureStore | None:
+    if settings.store is None:
+        return None
+    places = Places(settings.store, settings.store_url, settings.store_database)
+    limits = Limits(settings.store_max_byte_size, settings.store_max_age)
+    return PictureStore(places, limits, metrics)
 
 
 def _tls(settings: Settings) -> Tls | None:

@@ -120,6 +120,13 @@ class Cancelled(ImpastoError):
     http_status = 499
 
 
+class DataLoss(ImpastoError):
+    """What was stored is gone or damaged."""
+
+    code = grpc.StatusCode.DATA_LOSS
+    http_status = 500
+
+
 class InferenceFailed(ImpastoError):
     """The runtime failed on a request that had passed every check."""
 

@@ -88,6 +88,30 @@ class Settings(BaseSettings):
         "answered before is answered again without work, and callers who ask the same at once "
         "share the work; 0 is no cache. Needs models that stay as they are.",
     )
+    store: Path | None = Field(
+        default=None,
+        description="Folder in which pictures are kept whose callers want it, one server at a "
+        "time; without it, none are. What waits for the places below is in it, too.",
+    )
+    store_url: str | None = Field(
+        default=None,
+        description="Where the pictures' files go instead: s3://bucket/prefix; address and "
+        "credentials of the store come from the environment (AWS_ENDPOINT_URL, "
+        "AWS_ACCESS_KEY_ID, ...).",
+    )
+    store_database: str | None = Field(
+        default=None,
+        description="Where their catalogue goes instead: postgresql://user@host/database; rather "
+        "in the environment than here where there is a password in it.",
+    )
+    store_max_byte_size: int = Field(
+        default=0,
+        ge=0,
+        description="Bytes that the kept pictures may take; then the oldest go. 0 is no bound.",
+    )
+    store_max_age: float = Field(
+        default=0.0, ge=0, description="Seconds that a picture is kept; 0 is for ever."
+    )
     host: str = Field(
         default="127.0.0.1",
         description="Address to listen on; any but this machine's own needs TLS, or "
@@ -160,6 +184,13 @@ class Settings(BaseSettings):
                 "--picture-cache-byte-size needs --engine onnxruntime and --model-control-mode "
                 "none: models that change would make other pictures"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _store_has_a_folder(self) -> Self:
+        fields = {name for name in self.model_fields_set if name.startswith("store_")}
+        if fields and self.store is None:
+            raise ValueError(f"{', '.join(sorted(fields))}: needs --store FOLDER")
         return self
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from impasto.client import Client
 from impasto.connection import Credentials
 from impasto.errors import ImpastoError
 from impasto.options import Waypoint
-from impasto.pictures import ModelInfo, Picture, PictureFormat, StyleInfo, grid
+from impasto.pictures import ModelInfo, Picture, PictureFormat, StoredPicture, StyleInfo, grid
 
 __all__ = [
     "AsyncClient",
@@ -24,6 +24,7 @@ __all__ = [
     "ModelInfo",
     "Picture",
     "PictureFormat",
+    "StoredPicture",
     "StyleInfo",
     "Waypoint",
     "grid",

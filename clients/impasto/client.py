@@ -15,17 +15,25 @@ from impasto.connection import (
     Credentials,
 )
 from impasto.errors import rpc_errors
-from impasto.options import GenerateOptions, InterpolateOptions, StylizeOptions, Waypoint
-from impasto.pictures import ModelInfo, Picture, StyleInfo
+from impasto.options import (
+    GenerateOptions,
+    InterpolateOptions,
+    ListOptions,
+    StylizeOptions,
+    Waypoint,
+)
+from impasto.pictures import ModelInfo, Picture, StoredPicture, StyleInfo
 from impasto.v1 import image_service_pb2 as pb
 from impasto.v1 import image_service_pb2_grpc as pb_grpc
 from impasto.wire import (
     frame_of,
     generate_request,
     interpolate_request,
+    list_request,
     models_of,
     picture_of,
     pictures_of,
+    stored_picture_of,
     styles_of,
     stylize_request,
 )
@@ -113,6 +121,30 @@ class Client:
                     yield frame_of(part, request.preserve_colour)
         finally:
             call.cancel()
+
+    def pictures(self, **options: Unpack[ListOptions]) -> Iterator[StoredPicture]:
+        """The stored pictures, the newest first, without their data; see `ListOptions`."""
+        request = list_request(options)
+        while True:
+            with rpc_errors():
+                page = self._service.ListPictures(request, **self._options)
+            for stored in page.pictures:
+                yield stored_picture_of(stored)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def picture(self, picture_id: str) -> StoredPicture:
+        """A stored picture."""
+        request = pb.GetPictureRequest(id=picture_id)
+        with rpc_errors():
+            return stored_picture_of(self._service.GetPicture(request, **self._options))
+
+    def delete_picture(self, picture_id: str) -> None:
+        """Delete a stored picture, for ever; takes an API key of scope `admin`."""
+        request = pb.DeletePictureRequest(id=picture_id)
+        with rpc_errors():
+            self._service.DeletePicture(request, **self._options)
 
     def models(self) -> list[ModelInfo]:
         """The models that `model=` may name, the default first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias, TypedDict
 
 from impasto.pictures import PictureFormat
@@ -25,6 +26,16 @@ class EncodingOptions(TypedDict, total=False):
     quality: int
 
 
+class DeliveryOptions(EncodingOptions, total=False):
+    """What becomes of pictures.
+
+    Attributes:
+        store: whether the server keeps a copy, under `Picture.id`.
+    """
+
+    store: bool
+
+
 class PaintingOptions(TypedDict, total=False):
     """How pictures are painted.
 
@@ -39,7 +50,7 @@ class PaintingOptions(TypedDict, total=False):
     preserve_colour: bool
 
 
-class GenerateOptions(EncodingOptions, PaintingOptions, total=False):
+class GenerateOptions(DeliveryOptions, PaintingOptions, total=False):
     """What to generate.
 
     Attributes:
@@ -64,7 +75,7 @@ class GenerateOptions(EncodingOptions, PaintingOptions, total=False):
     size: int
 
 
-class StylizeOptions(EncodingOptions, PaintingOptions, total=False):
+class StylizeOptions(DeliveryOptions, PaintingOptions, total=False):
     """How to paint a picture.
 
     Attributes:
@@ -74,7 +85,7 @@ class StylizeOptions(EncodingOptions, PaintingOptions, total=False):
     max_side: int
 
 
-class InterpolateOptions(EncodingOptions, total=False):
+class InterpolateOptions(DeliveryOptions, total=False):
     """How to walk.
 
     Attributes:
@@ -90,6 +101,26 @@ class InterpolateOptions(EncodingOptions, total=False):
     size: int
     label: str
     preserve_colour: bool
+
+
+class ListOptions(TypedDict, total=False):
+    """Which stored pictures; without any, all.
+
+    Attributes:
+        seed: made from it.
+        style: painted in it, perhaps among others.
+        model: made by it.
+        label: shows that class.
+        created_from: made then or later; a time without a zone is UTC.
+        created_before: made earlier.
+    """
+
+    seed: int
+    style: str
+    model: str
+    label: str
+    created_from: datetime
+    created_before: datetime
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -39,6 +41,7 @@ class Picture:
         preserve_colour: whether the painting changed the luminance alone.
         model: what made it.
         model_version: of that model.
+        id: in the server's picture store; empty: the server was not asked to keep it.
     """
 
     data: bytes
@@ -54,6 +57,7 @@ class Picture:
     preserve_colour: bool
     model: str
     model_version: str
+    id: str = ""
 
     def image(self) -> Image.Image:
         """The picture as a Pillow image (RGB)."""
@@ -66,6 +70,45 @@ class Picture:
         path = Path(path)
         path.write_bytes(self.data)
         return path
+
+
+@dataclass(frozen=True)
+class StoredPicture:
+    """A picture that the server keeps.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        created_at: when it was made.
+        format: of the data.
+        width: pixels.
+        height: pixels.
+        byte_size: of the data.
+        sha256: of the data, in hexadecimal.
+        model: what made it.
+        model_version: of that model.
+        seed: that it was made from; None: it was made from something else.
+        label: the class that it shows; empty: the model knows none.
+        score: the discriminator's, where there were candidates.
+        styles: names and weights of the styles that it is painted in.
+        recipe: what makes it again, as the file itself tells it.
+        data: a file's contents, or bare pixels; empty in lists.
+    """
+
+    id: str
+    created_at: datetime
+    format: PictureFormat
+    width: int
+    height: int
+    byte_size: int
+    sha256: str
+    model: str
+    model_version: str
+    seed: int | None
+    label: str
+    score: float | None
+    styles: Mapping[str, float]
+    recipe: Mapping[str, Any]
+    data: bytes = b""
 
 
 @dataclass(frozen=True)

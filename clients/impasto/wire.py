@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from impasto.options import (
     GenerateOptions,
     InterpolateOptions,
+    ListOptions,
     Style,
     StylizeOptions,
     Waypoint,
 )
-from impasto.pictures import ModelInfo, Picture, PictureFormat, StyleInfo
+from impasto.pictures import ModelInfo, Picture, PictureFormat, StoredPicture, StyleInfo
 from impasto.v1 import image_service_pb2 as pb
 
 _TO_WIRE: dict[PictureFormat, pb.OutputFormat] = {
@@ -102,6 +107,39 @@ def picture_of(
         preserve_colour=provenance.preserve_colour,
         model=provenance.model,
         model_version=provenance.model_version,
+        id=picture.id,
+    )
+
+
+def list_request(options: ListOptions) -> pb.ListPicturesRequest:
+    """The wire message of the first page; errors as above."""
+    fields: dict[str, Any] = dict(options)
+    for name in ("created_from", "created_before"):
+        if name in fields:
+            moment = Timestamp()
+            moment.FromDatetime(fields[name])
+            fields[name] = moment
+    return pb.ListPicturesRequest(**fields)
+
+
+def stored_picture_of(stored: pb.StoredPicture) -> StoredPicture:
+    """A stored picture."""
+    return StoredPicture(
+        id=stored.id,
+        created_at=stored.created_at.ToDatetime(tzinfo=UTC),
+        format=_FROM_WIRE[stored.format],
+        width=stored.width,
+        height=stored.height,
+        byte_size=stored.byte_size,
+        sha256=stored.sha256,
+        model=stored.model,
+        model_version=stored.model_version,
+        seed=stored.seed if stored.HasField("seed") else None,
+        label=stored.label,
+        score=stored.score if stored.HasField("score") else None,
+        styles={part.style: part.weight for part in stored.styles},
+        recipe=json.loads(stored.recipe),
+        data=stored.data,
     )
 
 

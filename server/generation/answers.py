@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from server.generation.timings import Timings
 
@@ -19,6 +20,8 @@ class EncodedPicture:
         seed: that it was made from; None: it was made from something else.
         label: the class that it shows; empty: none.
         score: the discriminator's; None: nobody asked.
+        recipe: what makes it again.
+        id: in the picture store; empty: it is not there.
     """
 
     data: bytes
@@ -27,6 +30,8 @@ class EncodedPicture:
     seed: int | None = None
     label: str = ""
     score: float | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    id: str = ""
 
 
 class Origin(NamedTuple):

@@ -12,11 +12,11 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from server.engines.base import Engine
 from server.errors import InvalidArgument, ModelLoadError, NotFound, StartupError
 from server.generation.chain import LATENT, Chain, ChainParts, chain_fault
-from server.generation.encoding import Threads
 from server.generation.generator import Generator
 from server.generation.ranking import Ranking
 from server.generation.styles import StyleTable
 from server.generation.stylizer import STYLE_CODE, Stylizer
+from server.threads import Threads
 
 # Parameters of a generator's config.pbtxt: the model that judges its pictures, and the names of its
 # classes as a JSON array.

@@ -21,11 +21,11 @@ from server.engines.base import (
     StageTiming,
 )
 from server.errors import InvalidArgument, StartupError
-from server.generation.encoding import Threads
 from server.generation.generator import IMAGE, Generator, enlarge
 from server.generation.ranking import Ranking
 from server.generation.stylizer import PIXELS, STYLE_CODE, Painted, Stylizer
 from server.generation.windows import gathered
+from server.threads import Threads
 
 LATENT = "latent"
 LABEL = "label"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -18,13 +16,13 @@ from PIL.PngImagePlugin import PngInfo
 from server.generation.provenance import xmp_packet
 from server.generation.requests import Encoding, OutputFormat
 from server.telemetry.metrics import Metrics
+from server.threads import Threads
 
 # zlib's fastest level: a third of the default's time for a few per cent more bytes.
 _PNG_COMPRESSION = 1
 # WebP's effort, 0 to 6: at 1 it takes a third of the default's time for a tenth more bytes.
 _WEBP_EFFORT = 1
 _PNG_XMP = "XML:com.adobe.xmp"
-Result = TypeVar("Result")
 
 
 class Work(NamedTuple):
@@ -79,26 +77,6 @@ def animate(
         xmp=xmp,
     )
     return file.getvalue()
-
-
-class Threads:
-    """Runs what would hold up the event loop: as many at once as there are cores.
-
-    Args:
-        name: of the threads.
-    """
-
-    def __init__(self, name: str) -> None:
-        """Start none yet."""
-        self._executor = ThreadPoolExecutor(os.cpu_count(), name)
-
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """What `work` returns or raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-
-    def close(self) -> None:
-        """Start nothing more; what runs ends by itself."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 class Encoder:

@@ -64,7 +64,8 @@ class Generation:
         """
         chain = self._chain(request)
         make = partial(self._make_all, chain, request)
-        return await self._parts.cache.answer(request, deadline, make)
+        answer = await self._parts.cache.answer(request.made, deadline, make)
+        return await self._kept(answer, request) if request.store else answer
 
     async def _make_all(
         self, chain: Chain, request: GenerationRequest, deadline: Deadline
@@ -92,6 +93,8 @@ class Generation:
             async def one(index: int) -> StreamedPicture:
                 wanted = range(index, index + 1)
                 answer = await self._make(chain, request, wanted, code, deadline, timings)
+                if request.store:
+                    answer = await self._kept(answer, request)
                 return StreamedPicture(index, answer.pictures[0], answer.origin)
 
             works = (one(index) for index in range(request.pictures))
@@ -101,6 +104,7 @@ class Generation:
     def _chain(self, request: GenerationRequest) -> Chain:
         """The chain that can do what is asked for."""
         chain = self._parts.catalogue.chain(request.model)
+        self._parts.keeping.check(request.store)
         self._parts.check_count("count", request.pictures)
         chain.stylizer.check(request)
         chain.class_of(request.label)
@@ -112,6 +116,12 @@ class Generation:
         if request.latents:
             given_latents(request.latents, chain.latent_size, "latents")
         return chain
+
+    async def _kept(self, answer: Answer, request: GenerationRequest) -> Answer:
+        """The answer with the ids of its pictures in the picture store."""
+        keep = self._parts.keeping.keep
+        pictures = await keep(answer.pictures, request.format, answer.origin, answer.timings)
+        return answer._replace(pictures=pictures)
 
     async def _code(
         self, chain: Chain, request: GenerationRequest, deadline: Deadline
@@ -143,11 +153,11 @@ class Generation:
         deadline.check("encoding")
         with timings.measure("encode"):
             data = await self._parts.encoder.encode_all(works, request)
-        rows = zip(data, chosen.seeds, labels, chosen.scores, strict=True)
+        rows = zip(data, chosen.seeds, labels, chosen.scores, works, strict=True)
         height, width = made.pixels.shape[1:3]
         pictures = [
-            EncodedPicture(encoded, width, height, seed, label, score)
-            for encoded, seed, label, score in rows
+            EncodedPicture(encoded, width, height, seed, label, score, work.recipe)
+            for encoded, seed, label, score, work in rows
         ]
         return Answer(pictures, origin, timings)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,7 @@ class Interpolation:
 
     def _chain(self, request: InterpolationRequest) -> Chain:
         chain = self._parts.catalogue.chain(request.model)
+        self._parts.keeping.check(request.store)
         self._parts.check_count("frames", request.frames)
         for _, point in _ends(request):
             chain.stylizer.check(point)
@@ -107,8 +109,9 @@ class Interpolation:
                 [Work(made.pixels[0], GENERATED, recipe)], request
             )
         height, width = made.pixels.shape[1:3]
-        picture = EncodedPicture(data, width, height, label=chain.label(int(draft.labels[0])))
-        return StreamedPicture(index, picture, origin)
+        label = chain.label(int(draft.labels[0]))
+        picture = EncodedPicture(data, width, height, label=label, recipe=recipe)
+        return await self._finished(request, StreamedPicture(index, picture, origin), timings)
 
     async def _animation(
         self,
@@ -123,15 +126,26 @@ class Interpolation:
         self._parts.observe(made.stages, timings)
         deadline.check("encoding")
         origin = Origin(chain.model, made.version)
-        xmp = xmp_packet(GENERATED, _recipe(chain, request, origin))
+        recipe = _recipe(chain, request, origin)
+        xmp = xmp_packet(GENERATED, recipe)
         with timings.measure("encode"):
             data = await self._parts.encoder.animate(
                 list(made.pixels), request.quality, request.frame_milliseconds, xmp
             )
         label = chain.label(int(draft.labels[0]))
         height, width = made.pixels.shape[1:3]
-        picture = EncodedPicture(data, width, height, label=label)
-        return StreamedPicture(0, picture, origin)
+        picture = EncodedPicture(data, width, height, label=label, recipe=recipe)
+        return await self._finished(request, StreamedPicture(0, picture, origin), timings)
+
+    async def _finished(
+        self, request: InterpolationRequest, made: StreamedPicture, timings: Timings
+    ) -> StreamedPicture:
+        """The picture, stored where that is wanted."""
+        if not request.store:
+            return made
+        keep = self._parts.keeping.keep
+        (picture,) = await keep([made.picture], request.encoded, made.origin, timings)
+        return replace(made, picture=picture)
 
 
 def _ends(request: InterpolationRequest) -> tuple[tuple[str, Waypoint], tuple[str, Waypoint]]:

@@ -9,10 +9,12 @@ from server.engines.base import StageTiming
 from server.errors import InvalidArgument
 from server.generation.admission import Admission
 from server.generation.catalogue import Catalogue
-from server.generation.encoding import Encoder, Threads
+from server.generation.encoding import Encoder
+from server.generation.keeping import Keeping
 from server.generation.picture_cache import PictureCache
 from server.generation.timings import Timings
 from server.telemetry.metrics import Metrics
+from server.threads import Threads
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Parts:
         threads: where files are decoded.
         encoder: what encodes pictures.
         cache: what was made before.
+        keeping: where pictures are kept that callers want kept.
         metrics: where stage latencies go.
         max_count: greatest number of pictures in one request.
     """
@@ -34,6 +37,7 @@ class Parts:
     threads: Threads
     encoder: Encoder
     cache: PictureCache
+    keeping: Keeping
     metrics: Metrics
     max_count: int
 

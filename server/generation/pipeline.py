@@ -16,6 +16,7 @@ class Pipeline:
         generation: pictures from seeds or latents.
         stylization: the caller's own picture.
         interpolation: walks.
+        keeping: stored pictures.
 
     Args:
         parts: what they share.
@@ -28,6 +29,7 @@ class Pipeline:
         self.generation = Generation(parts)
         self.stylization = Stylization(parts)
         self.interpolation = Interpolation(parts)
+        self.keeping = parts.keeping
 
     def close(self) -> None:
         """Start nothing more in threads."""

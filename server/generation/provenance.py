@@ -43,14 +43,28 @@ def xmp_packet(source: str, recipe: Mapping[str, Any]) -> bytes:
         source: `GENERATED` or `PAINTED_OVER`.
         recipe: what makes the picture again; entries that are None or empty are left out.
     """
-    text = json.dumps(told(recipe), ensure_ascii=False, separators=(",", ":"))
     packet = _PACKET.format(
         namespace=RECIPE_NAMESPACE,
         tool=quoteattr(_TOOL),
         source=quoteattr(source),
-        recipe=quoteattr(text),
+        recipe=quoteattr(recipe_json(recipe)),
     )
     return packet.encode()
+
+
+def recipe_json(recipe: Mapping[str, Any]) -> str:
+    """A recipe as pictures carry it."""
+    return json.dumps(told(recipe), ensure_ascii=False, separators=(",", ":"))
+
+
+def recipe_styles(recipe: Mapping[str, Any]) -> dict[str, float]:
+    """Weights of the named styles in a recipe, those at both ends of a walk among them."""
+    styles: dict[str, float] = {}
+    for part in (recipe, recipe.get("start", {}), recipe.get("end", {})):
+        styles |= part.get("style_mix") or {}
+        if style := part.get("style"):
+            styles[style] = 1.0
+    return styles
 
 
 def told(recipe: Mapping[str, Any]) -> dict[str, Any]:

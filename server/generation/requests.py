@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Annotated, Self, TypeAlias
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     FailFast,
@@ -30,6 +31,7 @@ MIN_SIDE, MAX_SIDE = 32, 1024
 MAX_REPEATED = 256
 MAX_LATENT = 1024
 _MAX_STYLES = 16
+_DEFAULT_PAGE, _MAX_PAGE = 50, 100
 _MAX_WEIGHT = 1e6
 _MAX_CANDIDATES = 16
 _LEAST_TRUNCATION = 0.1
@@ -90,6 +92,11 @@ Candidates: TypeAlias = Annotated[
 
 Size: TypeAlias = Annotated[
     int, Field(ge=0, le=MAX_SIDE), expected("a size that the model can make, or none")
+]
+
+
+Moment: TypeAlias = Annotated[
+    AwareDatetime, expected("a date and time with its zone, as in 2026-01-31T12:00:00Z")
 ]
 
 
@@ -164,7 +171,17 @@ class Encoding(_Request):
     quality: Annotated[int, Field(ge=1, le=100), expected("a whole number from 1 to 100")] = 90
 
 
-class GenerationRequest(Painting, Encoding):
+class Delivery(Encoding):
+    """What becomes of the bytes.
+
+    Attributes:
+        store: whether the server keeps a copy, and tells its id.
+    """
+
+    store: bool = False
+
+
+class GenerationRequest(Painting, Delivery):
     """Pictures from seeds or latents.
 
     Attributes:
@@ -191,6 +208,11 @@ class GenerationRequest(Painting, Encoding):
     def pictures(self) -> int:
         """How many pictures are wanted."""
         return len(self.latents) or self.count
+
+    @property
+    def made(self) -> GenerationRequest:
+        """What determines the bytes, whatever becomes of them."""
+        return self.model_copy(update={"store": False}) if self.store else self
 
     @property
     def reproducible(self) -> bool:
@@ -234,7 +256,7 @@ class PictureQuery(Encoding):
         return GenerationRequest.model_validate(self.model_dump(exclude_unset=True))
 
 
-class StylizationRequest(Painting, Encoding):
+class StylizationRequest(Painting, Delivery):
     """The caller's own picture, painted.
 
     Attributes:
@@ -270,7 +292,7 @@ class Waypoint(StyleChoice):
         return self
 
 
-class InterpolationRequest(Encoding):
+class InterpolationRequest(Delivery):
     """A walk between two waypoints.
 
     Attributes:
@@ -297,8 +319,59 @@ class InterpolationRequest(Encoding):
         int, Field(ge=10, le=10_000), expected("a whole number from 10 to 10000")
     ] = 80
 
+    @property
+    def encoded(self) -> OutputFormat:
+        """What comes of it."""
+        return OutputFormat.WEBP if self.animation else self.format
+
     @model_validator(mode="after")
     def _animations_are_webp(self) -> Self:
         if self.animation and "format" in self.model_fields_set:
             raise fault("none beside animation", "format", self.format.value)
         return self
+
+
+class StoredPictureRequest(_Request):
+    """One stored picture.
+
+    Attributes:
+        id: its id.
+    """
+
+    id: Annotated[
+        str,
+        Field(pattern="^[0-9a-f]{32}$"),
+        expected("the id of a stored picture, 32 hexadecimal digits"),
+    ]
+
+
+class ListingRequest(_Request):
+    """Stored pictures, the newest first.
+
+    Attributes:
+        seed: only those made from it.
+        style: only those painted in it, perhaps among others; empty: any.
+        model: only those made by it; empty: any.
+        label: only those that show that class; empty: any.
+        created_from: only those made then or later.
+        created_before: only those made earlier.
+        page_size: greatest number of pictures.
+        page_token: that came with the page before; empty: the first page.
+    """
+
+    seed: Seed | None = None
+    style: str = ""
+    model: str = ""
+    label: str = ""
+    created_from: Moment | None = None
+    created_before: Moment | None = None
+    page_size: Annotated[
+        int,
+        Field(ge=1, le=_MAX_PAGE),
+        expected(f"a whole number from 1 to {_MAX_PAGE}"),
+    ] = _DEFAULT_PAGE
+    page_token: Annotated[
+        str,
+        Field(pattern="^([0-9a-f]{1,13}-[0-9a-f]{32})?$"),
+        expected("the token that came with the page before, or none"),
+    ] = ""

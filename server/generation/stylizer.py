@@ -11,10 +11,10 @@ import numpy as np
 from server.engines.base import Deadline, Engine, InferenceRequest, StageTiming
 from server.errors import InvalidArgument
 from server.generation.decoding import PictureFile
-from server.generation.encoding import Threads
 from server.generation.generator import IMAGE
 from server.generation.requests import StyleChoice
 from server.generation.styles import StyleTable
+from server.threads import Threads
 
 STYLE_CODE = "style_code"
 PIXELS = "pixels"

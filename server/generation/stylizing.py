@@ -46,6 +46,7 @@ class Stylization:
         """
         stylizer = self._parts.catalogue.default.stylizer
         stylizer.check(request)
+        self._parts.keeping.check(request.store)
         timings, threads = Timings(), self._parts.threads
         read = partial(PictureFile, request.picture, "picture", request.max_side)
         # Even the header of a file that somebody sends is work, and not for the event loop.
@@ -66,8 +67,10 @@ class Stylization:
                 work = Work(painted.pixels[0], PAINTED_OVER, recipe)
                 (data,) = await self._parts.encoder.encode_all([work], request)
         height, width = painted.pixels.shape[1:3]
-        picture = EncodedPicture(data, width, height)
-        return Answer([picture], origin, timings)
+        pictures = [EncodedPicture(data, width, height, recipe=recipe)]
+        if request.store:
+            pictures = await self._parts.keeping.keep(pictures, request.format, origin, timings)
+        return Answer(pictures, origin, timings)
 
 
 def _cost(file: PictureFile) -> int:

@@ -15,7 +15,8 @@ from server.generation.pipeline import Pipeline
 from server.generation.requests import (
     GenerationRequest,
     InterpolationRequest,
-    OutputFormat,
+    ListingRequest,
+    StoredPictureRequest,
     StylizationRequest,
 )
 from server.generation.timings import Timings
@@ -26,6 +27,7 @@ from server.grpc.messages import (
     picture_message,
     picture_messages,
     provenance_message,
+    stored_message,
     wire_format,
 )
 from server.inference.memory import Memory, Share
@@ -118,7 +120,6 @@ class ImageService(pb_grpc.ImageServiceServicer):
         timings = Timings()
         with self._held(request):
             wanted = validated(InterpolationRequest, arguments(request))
-            encoded = OutputFormat.WEBP if wanted.animation else wanted.format
             stream = self._pipeline.interpolation.each(wanted, deadline, timings)
             async with aclosing(stream):
                 async for made in stream:
@@ -126,7 +127,7 @@ class ImageService(pb_grpc.ImageServiceServicer):
                     yield pb.InterpolateResponse(
                         index=made.index,
                         picture=picture_message(made.picture),
-                        format=wire_format(encoded),
+                        format=wire_format(wanted.encoded),
                         model=made.origin.model,
                         model_version=made.origin.version,
                     )
@@ -165,6 +166,39 @@ class ImageService(pb_grpc.ImageServiceServicer):
             styles=[pb.Style(**style._asdict()) for style in stylizer.table.styles],
             reads_pictures=stylizer.reads_pictures,
         )
+
+    @unary
+    async def GetPicture(  # noqa: N802 - the proto's name
+        self, request: pb.GetPictureRequest, context: Context
+    ) -> pb.StoredPicture:
+        """A stored picture; see the proto."""
+        deadline = Deadline.after(context.time_remaining())
+        wanted = validated(StoredPictureRequest, arguments(request))
+        kept = await self._pipeline.keeping.one(wanted.id, deadline)
+        return stored_message(kept.record, kept.data)
+
+    @unary
+    async def ListPictures(  # noqa: N802 - the proto's name
+        self, request: pb.ListPicturesRequest, context: Context
+    ) -> pb.ListPicturesResponse:
+        """The stored pictures; see the proto."""
+        deadline = Deadline.after(context.time_remaining())
+        wanted = validated(ListingRequest, arguments(request))
+        page = await self._pipeline.keeping.page(wanted, deadline)
+        return pb.ListPicturesResponse(
+            pictures=[stored_message(record) for record in page.records],
+            next_page_token=page.next_token,
+        )
+
+    @unary
+    async def DeletePicture(  # noqa: N802 - the proto's name
+        self, request: pb.DeletePictureRequest, context: Context
+    ) -> pb.DeletePictureResponse:
+        """Delete a stored picture; see the proto."""
+        deadline = Deadline.after(context.time_remaining())
+        wanted = validated(StoredPictureRequest, arguments(request))
+        await self._pipeline.keeping.delete(wanted.id, deadline)
+        return pb.DeletePictureResponse()
 
     @contextmanager
     def _held(self, request: Message) -> Iterator[None]:

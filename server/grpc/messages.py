@@ -6,15 +6,19 @@ The core's requests have the messages' fields under the same names, so one rule 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from impasto.v1 import image_service_pb2 as pb
 
 from server.errors import InvalidArgument
 from server.generation.answers import EncodedPicture, Origin
+from server.generation.keeping import created_at
 from server.generation.requests import MAX_LATENT, MAX_REPEATED, OutputFormat, Painting
+from server.storage.records import PictureRecord
 
 _WIRE_FORMATS: Mapping[OutputFormat, pb.OutputFormat] = {
     known: pb.OutputFormat.Value(f"OUTPUT_FORMAT_{known.name}") for known in OutputFormat
@@ -31,6 +35,8 @@ def _argument(field: FieldDescriptor, value: Any) -> Any:
     if isinstance(value, pb.Latent):
         # One more than the core takes is enough for it to say so.
         return value.values[: MAX_LATENT + 1]
+    if isinstance(value, Timestamp):
+        return _moment(field, value)
     if field.message_type is not None:
         if isinstance(value, Message):
             return arguments(value)
@@ -39,6 +45,13 @@ def _argument(field: FieldDescriptor, value: Any) -> Any:
         return [_argument(field, item) for item in value]
     # A number that names no format stays one: the core says which there are.
     return _FORMATS.get(value, value) if field.enum_type is not None else value
+
+
+def _moment(field: FieldDescriptor, value: Timestamp) -> datetime:
+    try:
+        return value.ToDatetime(tzinfo=UTC)
+    except ValueError as error:
+        raise InvalidArgument(field.name, "a time from year 1 to 9999", value.seconds) from error
 
 
 def picture_message(picture: EncodedPicture) -> pb.Picture:
@@ -50,6 +63,32 @@ def picture_message(picture: EncodedPicture) -> pb.Picture:
         height=picture.height,
         label=picture.label,
         score=picture.score,
+        id=picture.id,
+    )
+
+
+def stored_message(record: PictureRecord, data: bytes = b"") -> pb.StoredPicture:
+    """One stored picture."""
+    stored_at = Timestamp()
+    stored_at.FromDatetime(created_at(record))
+    return pb.StoredPicture(
+        id=record.id,
+        created_at=stored_at,
+        format=wire_format(OutputFormat(record.format)),
+        width=record.width,
+        height=record.height,
+        byte_size=record.byte_size,
+        sha256=record.sha256,
+        model=record.model,
+        model_version=record.model_version,
+        seed=record.seed,
+        label=record.label,
+        score=record.score,
+        styles=[
+            pb.StyleWeight(style=style, weight=weight) for style, weight in record.styles.items()
+        ],
+        recipe=record.recipe,
+        data=data,
     )
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import base64
+import json
+from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from server.generation.answers import EncodedPicture, Origin
 from server.generation.chain import Chain
+from server.generation.keeping import created_at
 from server.generation.requests import Encoding, OutputFormat
 from server.generation.stylizer import Stylizer
+from server.storage.records import PictureRecord
 
 
 class _Document(BaseModel):
@@ -30,6 +35,7 @@ class PictureDocument(_Document):
     score: float | None = Field(
         description="What the discriminator says of it, where there were candidates."
     )
+    id: str = Field(description="In the picture store; empty: it is not kept.")
 
     @classmethod
     def of(cls, picture: EncodedPicture, output_format: OutputFormat) -> PictureDocument:
@@ -42,6 +48,7 @@ class PictureDocument(_Document):
             seed=None if picture.seed is None else str(picture.seed),
             label=picture.label,
             score=picture.score,
+            id=picture.id,
         )
 
 
@@ -129,6 +136,46 @@ class StylesDocument(_Document):
             styles=[StyleDocument(**style._asdict()) for style in stylizer.table.styles],
             reads_pictures=stylizer.reads_pictures,
         )
+
+
+class StoredPictureDocument(_Document):
+    """A picture that the server keeps."""
+
+    id: str
+    created_at: datetime
+    format: OutputFormat
+    width: int = Field(description="Pixels.")
+    height: int = Field(description="Pixels.")
+    byte_size: int = Field(description="Of its file.")
+    sha256: str = Field(description="Of its file, in hexadecimal.")
+    model: str
+    model_version: str
+    seed: str | None = Field(
+        description="The seed that it was made from, in digits; null: from something else."
+    )
+    label: str = Field(description="The class that it shows; empty: the model knows none.")
+    score: float | None = Field(
+        description="What the discriminator says of it, where there were candidates."
+    )
+    styles: dict[str, float] = Field(description="The named styles and their weights.")
+    recipe: dict[str, Any] = Field(description="What makes it again, as its file tells it.")
+
+    @classmethod
+    def of(cls, record: PictureRecord) -> StoredPictureDocument:
+        """The document of a record."""
+        fields = dict(record.__dict__) | {
+            "created_at": created_at(record),
+            "seed": None if record.seed is None else str(record.seed),
+            "recipe": json.loads(record.recipe),
+        }
+        return cls(**fields)
+
+
+class StoredPicturesDocument(_Document):
+    """A page of stored pictures, the newest first."""
+
+    pictures: list[StoredPictureDocument]
+    next_page_token: str = Field(description="For the next page; empty: this is the last.")
 
 
 class ErrorDocument(_Document):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -16,16 +17,17 @@ from swagger_ui_bundle import swagger_ui_path
 
 from server.http.documents import ErrorDocument
 from server.http.endpoint import json_response
-from server.http.operations import JSON, LINES, Operation
+from server.http.operations import JSON, LINES, MEDIA, Operation
 
 _REFERENCE = "#/components/schemas/{model}"
 _ERRORS = {
     "400": "A field is out of bounds; the text names it, what was expected and what came.",
     "401": "The server wants an API key, and none or an unknown one came.",
     "403": "The key is not good for this.",
-    "404": "The model is not served any more.",
+    "404": "The model is not served any more, or there is no stored picture of that id.",
     "413": "The request is larger than the server takes.",
     "429": "The server is full; Retry-After says when to ask again.",
+    "501": "The server was started without what this needs.",
     "503": "The server is starting or draining.",
 }
 _PAGE = """<!doctype html>
@@ -95,9 +97,9 @@ def _described(item: Operation, references: Mapping[Any, Any]) -> dict[str, Any]
     if item.media == (LINES,):
         # A line may also say why there are no more.
         content = {LINES: {"schema": {"anyOf": [schema, references[ErrorDocument]]}}}
-    done = {"description": "Done.", "content": content}
+    done: dict[str, Any] = {"description": "Done."} | ({"content": content} if content else {})
     error = {JSON: {"schema": references[ErrorDocument]}}
-    responses: dict[str, Any] = {"200": done} | {
+    responses: dict[str, Any] = {str(item.status): done} | {
         code: {"description": text, "content": error} for code, text in _ERRORS.items()
     }
     described: dict[str, Any] = {
@@ -108,13 +110,24 @@ def _described(item: Operation, references: Mapping[Any, Any]) -> dict[str, Any]
     if item.body is not None:
         body = {JSON: {"schema": references[item.body]}}
         described["requestBody"] = {"required": True, "content": body}
-    if item.query is not None:
-        described["parameters"] = _parameters(item.query)
+    parameters = [*_path_parameters(item.path), *_query_parameters(item.query)]
+    if parameters:
+        described["parameters"] = parameters
+    if item.media == tuple(MEDIA.values()):
         responses["304"] = {"description": "The caller has it already."}
     return described
 
 
-def _parameters(query: type[BaseModel]) -> list[dict[str, Any]]:
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"\{(\w+)\}", path)
+    ]
+
+
+def _query_parameters(query: type[BaseModel] | None) -> list[dict[str, Any]]:
+    if query is None:
+        return []
     schema = query.model_json_schema(ref_template=_REFERENCE)
     definitions = schema.get("$defs", {})
     return [

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from server.generation.requests import (
     GenerationRequest,
     InterpolationRequest,
+    ListingRequest,
     OutputFormat,
     PictureQuery,
     StylizationRequest,
@@ -16,6 +17,8 @@ from server.generation.requests import (
 from server.http.documents import (
     ModelsDocument,
     PicturesDocument,
+    StoredPictureDocument,
+    StoredPicturesDocument,
     StreamedDocument,
     StylesDocument,
 )
@@ -42,6 +45,7 @@ class Operation:
         answer: what a JSON answer, or each of its lines, holds; None: a picture file.
         body: what the JSON body holds.
         query: what the query holds.
+        status: of an answer.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Operation:
     answer: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
+    status: int = 200
 
 
 OPERATIONS = (
@@ -114,5 +119,37 @@ OPERATIONS = (
         summary="The styles that `style` may name.",
         media=(JSON,),
         answer=StylesDocument,
+    ),
+    Operation(
+        name="ListPictures",
+        method="GET",
+        path="/v1/pictures",
+        summary="The stored pictures, the newest first, a page at a time.",
+        media=(JSON,),
+        answer=StoredPicturesDocument,
+        query=ListingRequest,
+    ),
+    Operation(
+        name="GetPicture",
+        method="GET",
+        path="/v1/pictures/{id}",
+        summary="What is known of a stored picture.",
+        media=(JSON,),
+        answer=StoredPictureDocument,
+    ),
+    Operation(
+        name="GetPictureFile",
+        method="GET",
+        path="/v1/pictures/{id}/file",
+        summary="A stored picture as a file, with an ETag of its bytes.",
+        media=tuple(MEDIA.values()),
+    ),
+    Operation(
+        name="DeletePicture",
+        method="DELETE",
+        path="/v1/pictures/{id}",
+        summary="Delete a stored picture, for ever; takes an API key with scope admin.",
+        media=(),
+        status=204,
     ),
 )

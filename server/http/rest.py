@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -19,8 +18,10 @@ from server.generation.requests import (
     Encoding,
     GenerationRequest,
     InterpolationRequest,
+    ListingRequest,
     OutputFormat,
     PictureQuery,
+    StoredPictureRequest,
     StylizationRequest,
 )
 from server.generation.timings import Timings
@@ -32,6 +33,8 @@ from server.http.documents import (
     ModelsDocument,
     PictureDocument,
     PicturesDocument,
+    StoredPictureDocument,
+    StoredPicturesDocument,
     StreamedDocument,
     StylesDocument,
 )
@@ -40,6 +43,7 @@ from server.http.lines import LineResponse, releasing
 from server.http.openapi import description_routes
 from server.http.operations import JSON, MEDIA, OPERATIONS
 from server.inference.memory import Memory, Share
+from server.storage.records import KeptPicture, digest
 from server.telemetry.metrics import Metrics
 
 
@@ -73,6 +77,10 @@ class Rest:
             "Interpolate": self._interpolate,
             "ListModels": self._models,
             "ListStyles": self._styles,
+            "ListPictures": self._list_pictures,
+            "GetPicture": self._get_picture,
+            "GetPictureFile": self._get_picture_file,
+            "DeletePicture": self._delete_picture,
         }
         endpoints = [
             Route(
@@ -121,20 +129,16 @@ class Rest:
         wanted = validated(PictureQuery, request.query_params).request()
         answer = await while_connected(request, self._core.generation.all(wanted, NEVER))
         (picture,) = answer.pictures
-        # Of the bytes, not of the request: models may be trained again under the same name.
-        tag = f'"{hashlib.sha256(picture.data).hexdigest()}"'
         headers = {
-            "ETag": tag,
             "Server-Timing": str(answer.timings),
             "Impasto-Seed": str(picture.seed),
             "Impasto-Label": quote(picture.label),
             "Impasto-Model": answer.origin.model,
             "Impasto-Model-Version": answer.origin.version,
         }
-        if tag in request.headers.get("If-None-Match", ""):
-            return Response(status_code=304, headers=headers)
         self._metrics.pictures.inc()
-        return Response(picture.data, media_type=MEDIA[wanted.format], headers=headers)
+        # Of the bytes, not of the request: models may be trained again under the same name.
+        return _file(request, picture.data, digest(picture.data), wanted.format, headers)
 
     async def _generate_stream(self, request: Request) -> Response:
         share = Share(self._memory)
@@ -148,8 +152,7 @@ class Rest:
         with releasing(share):
             wanted = validated_json(InterpolationRequest, await read_body(request, share))
             stream = self._core.interpolation.each(wanted, NEVER, Timings())
-            encoded = OutputFormat.WEBP if wanted.animation else wanted.format
-            return await self._streamed(request, stream, encoded, share)
+            return await self._streamed(request, stream, wanted.encoded, share)
 
     async def _streamed(
         self,
@@ -201,3 +204,45 @@ class Rest:
     async def _styles(self, request: Request) -> Response:
         document = StylesDocument.of(self._core.catalogue.default.stylizer)
         return Response(document.model_dump_json(), media_type=JSON)
+
+    async def _list_pictures(self, request: Request) -> Response:
+        wanted = validated(ListingRequest, request.query_params)
+        page = await while_connected(request, self._core.keeping.page(wanted, NEVER))
+        document = StoredPicturesDocument(
+            pictures=[StoredPictureDocument.of(record) for record in page.records],
+            next_page_token=page.next_token,
+        )
+        return Response(document.model_dump_json(), media_type=JSON)
+
+    async def _get_picture(self, request: Request) -> Response:
+        record = (await self._stored(request)).record
+        document = StoredPictureDocument.of(record)
+        return Response(document.model_dump_json(), media_type=JSON)
+
+    async def _get_picture_file(self, request: Request) -> Response:
+        record, data = await self._stored(request)
+        return _file(request, data, record.sha256, OutputFormat(record.format), {})
+
+    async def _stored(self, request: Request) -> KeptPicture:
+        wanted = validated(StoredPictureRequest, request.path_params)
+        return await while_connected(request, self._core.keeping.one(wanted.id, NEVER))
+
+    async def _delete_picture(self, request: Request) -> Response:
+        wanted = validated(StoredPictureRequest, request.path_params)
+        await while_connected(request, self._core.keeping.delete(wanted.id, NEVER))
+        return Response(status_code=204)
+
+
+def _file(
+    request: Request,
+    data: bytes,
+    sha256: str,
+    output_format: OutputFormat,
+    headers: Mapping[str, str],
+) -> Response:
+    """A picture's bytes, unless the caller has them already."""
+    tag = f'"{sha256}"'
+    headers = {"ETag": tag, **headers}
+    if tag in request.headers.get("If-None-Match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type=MEDIA[output_format], headers=headers)

@@ -24,6 +24,9 @@ class Metrics:
         pictures: pictures delivered.
         shed: calls refused because the server was full.
         in_flight: pictures being made or waiting.
+        store_seconds: one picture's way from the spool into the store.
+        store_waiting: pictures in the spool.
+        store_failures: times that the store did not take them.
     """
 
     def __init__(self) -> None:
@@ -65,6 +68,17 @@ class Metrics:
             registry=self.registry,
         )
         self.encode_seconds = self._stage_seconds.labels("encode", "")
+        self.store_seconds = self._stage_seconds.labels("store", "")
+        self.store_waiting = Gauge(
+            "impasto_store_waiting_pictures",
+            "Pictures that were answered and are not in the picture store yet.",
+            registry=self.registry,
+        )
+        self.store_failures = Counter(
+            "impasto_store_failures",
+            "Times that the picture store did not take pictures, which were tried again.",
+            registry=self.registry,
+        )
         self.pictures = Counter("impasto_pictures", "Pictures delivered.", registry=self.registry)
         self.shed = Counter(
             "impasto_shed", "Calls refused because the server was full.", registry=self.registry

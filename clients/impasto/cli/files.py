@@ -102,6 +102,8 @@ def described(picture: Picture) -> str:
     parts.append(f"{picture.width}x{picture.height}")
     if picture.score is not None:
         parts.append(f"score {picture.score:.2f}")
+    if picture.id:
+        parts.append(f"stored as {picture.id}")
     return ", ".join(parts)
 
 

@@ -8,8 +8,10 @@ from impasto.cli.files import FORMAT_NAMES, Output
 from impasto.cli.options import (
     SEED,
     Connect,
+    model_options,
     quality_option,
     server_options,
+    store_option,
     style_of,
     style_options,
 )
@@ -23,11 +25,7 @@ from impasto.options import GenerateOptions
     help="Seed of the first picture; absent: the server draws one and it is printed.",
 )
 @click.option("--count", type=click.IntRange(0, 2**32 - 1), default=1, help="Number of pictures.")
-@click.option("--model", default="", help="Model; absent: the server's default.")
-@click.option(
-    "--size", type=click.IntRange(0, 2**32 - 1), default=0, help="Longer side; 0: the model's own."
-)
-@click.option("--label", default="", help="Class to show, for models that know some.")
+@model_options
 @click.option("--truncation", type=float, help="Greatest size of a latent's numbers.")
 @click.option(
     "--candidates",
@@ -43,6 +41,7 @@ from impasto.options import GenerateOptions
     help="Of the files; absent: what the file's name says, or PNG.",
 )
 @quality_option
+@store_option
 @click.option(
     "-o",
     "--output",
@@ -65,6 +64,7 @@ def generate(
     preserve_colour: bool,
     format_name: str | None,
     quality: int,
+    store: bool,
     output: str,
     connect: Connect,
 ) -> None:
@@ -90,6 +90,7 @@ def generate(
         preserve_colour=preserve_colour,
         picture_format=place.format,
         quality=quality,
+        store=store,
     )
     if truncation is not None:
         options["truncation"] = truncation

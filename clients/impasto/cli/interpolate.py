@@ -5,7 +5,15 @@ from __future__ import annotations
 import click
 
 from impasto.cli.files import Output, described
-from impasto.cli.options import SEED, Connect, quality_option, server_options, style_of
+from impasto.cli.options import (
+    SEED,
+    Connect,
+    model_options,
+    quality_option,
+    server_options,
+    store_option,
+    style_of,
+)
 from impasto.options import InterpolateOptions, Waypoint
 from impasto.pictures import PictureFormat
 
@@ -21,16 +29,13 @@ from impasto.pictures import PictureFormat
 )
 @click.option("--end-style", "end_styles", multiple=True, help="Style at the end.")
 @click.option("--frames", type=click.IntRange(0, 2**32 - 1), default=16, help="Ends included.")
-@click.option("--model", default="", help="Model; absent: the server's default.")
-@click.option(
-    "--size", type=click.IntRange(0, 2**32 - 1), default=0, help="Longer side; 0: the model's own."
-)
-@click.option("--label", default="", help="Class to show, for models that know some.")
+@model_options
 @click.option("--preserve-colour", is_flag=True, help="Keep the pictures' own colours.")
 @click.option(
     "--milliseconds", type=click.IntRange(0, 2**32 - 1), default=80, help="Of an animation's frame."
 )
 @quality_option
+@store_option
 @click.option(
     "-o",
     "--output",
@@ -51,6 +56,7 @@ def interpolate(
     preserve_colour: bool,
     milliseconds: int,
     quality: int,
+    store: bool,
     output: str,
     connect: Connect,
 ) -> None:
@@ -71,6 +77,7 @@ def interpolate(
         label=label,
         preserve_colour=preserve_colour,
         quality=quality,
+        store=store,
     )
     with connect() as client:
         if not place.is_folder:

@@ -92,6 +92,26 @@ def style_options(command: Command) -> Command:
     return style(strength(colour(command)))
 
 
+def model_options(command: Command) -> Command:
+    """--model, --size and --label."""
+    model = click.option("--model", default="", help="Model; absent: the server's default.")
+    size = click.option(
+        "--size",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        help="Longer side; 0: the model's own.",
+    )
+    label = click.option("--label", default="", help="Class to show, for models that know some.")
+    return model(size(label(command)))
+
+
+def store_option(command: Command) -> Command:
+    """--store."""
+    return click.option(
+        "--store", is_flag=True, help="Have the server keep a copy; see `impasto pictures`."
+    )(command)
+
+
 def quality_option(command: Command) -> Command:
     """--quality."""
     return click.option(

@@ -11,6 +11,7 @@ from impasto.cli.options import (
     Connect,
     quality_option,
     server_options,
+    store_option,
     style_of,
     style_options,
 )
@@ -26,6 +27,7 @@ from impasto.cli.options import (
     help="Pixels; a picture whose longer side is over that is made smaller first.",
 )
 @quality_option
+@store_option
 @click.option("-o", "--output", type=click.Path(), required=True, help="File, or a folder.")
 @server_options
 def stylize(
@@ -35,6 +37,7 @@ def stylize(
     preserve_colour: bool,
     max_side: int,
     quality: int,
+    store: bool,
     output: str,
     connect: Connect,
 ) -> None:
@@ -54,6 +57,7 @@ def stylize(
             max_side=max_side,
             picture_format=place.format,
             quality=quality,
+            store=store,
         )
         path = place.write_one(painted, picture.stem)
     click.echo(f"{path}: {described(painted)}")

@@ -22,53 +22,66 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eimpasto/v1/image_service.proto\x12\nimpasto.v1\",\n\x0bStyleWeight\x12\r\n\x05style\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x02\"\x18\n\x06Latent\x12\x0e\n\x06values\x18\x01 \x03(\x02\"\xd3\x03\n\x0fGenerateRequest\x12\x11\n\x04seed\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x12\n\x05\x63ount\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\r\n\x05style\x18\x03 \x01(\t\x12\x1b\n\x0estyle_strength\x18\x04 \x01(\x02H\x02\x88\x01\x01\x12(\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12\x17\n\x0fpreserve_colour\x18\x06 \x01(\x08\x12\r\n\x05model\x18\x07 \x01(\t\x12*\n\tstyle_mix\x18\x08 \x03(\x0b\x32\x17.impasto.v1.StyleWeight\x12\x15\n\rstyle_picture\x18\t \x01(\x0c\x12#\n\x07latents\x18\n \x03(\x0b\x32\x12.impasto.v1.Latent\x12\r\n\x05label\x18\x0b \x01(\t\x12\x17\n\ntruncation\x18\x0c \x01(\x02H\x03\x88\x01\x01\x12\x17\n\ncandidates\x18\r \x01(\rH\x04\x88\x01\x01\x12\x14\n\x07quality\x18\x0e \x01(\rH\x05\x88\x01\x01\x12\x0c\n\x04size\x18\x0f \x01(\rB\x07\n\x05_seedB\x08\n\x06_countB\x11\n\x0f_style_strengthB\r\n\x0b_truncationB\r\n\x0b_candidatesB\n\n\x08_quality\"\x7f\n\x07Picture\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x11\n\x04seed\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\x12\r\n\x05label\x18\x05 \x01(\t\x12\x12\n\x05score\x18\x06 \x01(\x02H\x01\x88\x01\x01\x42\x07\n\x05_seedB\x08\n\x06_score\"\xe4\x01\n\nProvenance\x12\r\n\x05model\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\r\n\x05style\x18\x03 \x01(\t\x12*\n\tstyle_mix\x18\x04 \x03(\x0b\x32\x17.impasto.v1.StyleWeight\x12\x1c\n\x14style_picture_sha256\x18\x05 \x01(\t\x12\x16\n\x0estyle_strength\x18\x06 \x01(\x02\x12\x17\n\x0fpreserve_colour\x18\x07 \x01(\x08\x12\x17\n\ntruncation\x18\x08 \x01(\x02H\x00\x88\x01\x01\x42\r\n\x0b_truncation\"\x8f\x01\n\x10GenerateResponse\x12%\n\x08pictures\x18\x01 \x03(\x0b\x32\x13.impasto.v1.Picture\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12*\n\nprovenance\x18\x03 \x01(\x0b\x32\x16.impasto.v1.Provenance\"\xa3\x01\n\x16GenerateStreamResponse\x12\r\n\x05index\x18\x01 \x01(\r\x12$\n\x07picture\x18\x02 \x01(\x0b\x32\x13.impasto.v1.Picture\x12(\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12*\n\nprovenance\x18\x04 \x01(\x0b\x32\x16.impasto.v1.Provenance\"\xac\x02\n\x0eStylizeRequest\x12\x0f\n\x07picture\x18\x01 \x01(\x0c\x12\r\n\x05style\x18\x02 \x01(\t\x12*\n\tstyle_mix\x18\x03 \x03(\x0b\x32\x17.impasto.v1.StyleWeight\x12\x15\n\rstyle_picture\x18\x04 \x01(\x0c\x12\x1b\n\x0estyle_strength\x18\x05 \x01(\x02H\x00\x88\x01\x01\x12\x17\n\x0fpreserve_colour\x18\x06 \x01(\x08\x12\x15\n\x08max_side\x18\x07 \x01(\rH\x01\x88\x01\x01\x12(\n\x06\x66ormat\x18\x08 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12\x14\n\x07quality\x18\t \x01(\rH\x02\x88\x01\x01\x42\x11\n\x0f_style_strengthB\x0b\n\t_max_sideB\n\n\x08_quality\"\x8d\x01\n\x0fStylizeResponse\x12$\n\x07picture\x18\x01 \x01(\x0b\x32\x13.impasto.v1.Picture\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12*\n\nprovenance\x18\x03 \x01(\x0b\x32\x16.impasto.v1.Provenance\"\xcc\x01\n\x08Waypoint\x12\x11\n\x04seed\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\"\n\x06latent\x18\x02 \x01(\x0b\x32\x12.impasto.v1.Latent\x12\r\n\x05style\x18\x03 \x01(\t\x12*\n\tstyle_mix\x18\x04 \x03(\x0b\x32\x17.impasto.v1.StyleWeight\x12\x15\n\rstyle_picture\x18\x05 \x01(\x0c\x12\x1b\n\x0estyle_strength\x18\x06 \x01(\x02H\x01\x88\x01\x01\x42\x07\n\x05_seedB\x11\n\x0f_style_strength\"\xd8\x02\n\x12InterpolateRequest\x12#\n\x05start\x18\x01 \x01(\x0b\x32\x14.impasto.v1.Waypoint\x12!\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x14.impasto.v1.Waypoint\x12\x13\n\x06\x66rames\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\r\n\x05model\x18\x04 \x01(\t\x12\r\n\x05label\x18\x05 \x01(\t\x12\x17\n\x0fpreserve_colour\x18\x06 \x01(\x08\x12(\n\x06\x66ormat\x18\x07 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12\x14\n\x07quality\x18\x08 \x01(\rH\x01\x88\x01\x01\x12\x11\n\tanimation\x18\t \x01(\x08\x12\x1f\n\x12\x66rame_milliseconds\x18\n \x01(\rH\x02\x88\x01\x01\x12\x0c\n\x04size\x18\x0b \x01(\rB\t\n\x07_framesB\n\n\x08_qualityB\x15\n\x13_frame_milliseconds\"\x9a\x01\n\x13InterpolateResponse\x12\r\n\x05index\x18\x01 \x01(\r\x12$\n\x07picture\x18\x02 \x01(\x0b\x32\x13.impasto.v1.Picture\x12(\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12\r\n\x05model\x18\x04 \x01(\t\x12\x15\n\rmodel_version\x18\x05 \x01(\t\"\x13\n\x11ListModelsRequest\"\x9d\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x12\n\nis_default\x18\x03 \x01(\x08\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12\x13\n\x0blatent_size\x18\x06 \x01(\r\x12\x0f\n\x07\x63lasses\x18\x07 \x03(\t\x12\r\n\x05ranks\x18\x08 \x01(\x08\x12\r\n\x05sizes\x18\t \x03(\r\"7\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.impasto.v1.Model\"\x13\n\x11ListStylesRequest\"4\n\x05Style\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x61rtist\x18\x03 \x01(\t\"O\n\x12ListStylesResponse\x12!\n\x06styles\x18\x01 \x03(\x0b\x32\x11.impasto.v1.Style\x12\x16\n\x0ereads_pictures\x18\x02 \x01(\x08*\x90\x01\n\x0cOutputFormat\x12\x1d\n\x19OUTPUT_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTPUT_FORMAT_PNG\x10\x01\x12\x1a\n\x16OUTPUT_FORMAT_RAW_RGB8\x10\x02\x12\x16\n\x12OUTPUT_FORMAT_JPEG\x10\x03\x12\x16\n\x12OUTPUT_FORMAT_WEBP\x10\x04\x32\xda\x03\n\x0cImageService\x12\x45\n\x08Generate\x12\x1b.impasto.v1.GenerateRequest\x1a\x1c.impasto.v1.GenerateResponse\x12S\n\x0eGenerateStream\x12\x1b.impasto.v1.GenerateRequest\x1a\".impasto.v1.GenerateStreamResponse0\x01\x12\x42\n\x07Stylize\x12\x1a.impasto.v1.StylizeRequest\x1a\x1b.impasto.v1.StylizeResponse\x12P\n\x0bInterpolate\x12\x1e.impasto.v1.InterpolateRequest\x1a\x1f.impasto.v1.InterpolateResponse0\x01\x12K\n\nListModels\x12\x1d.impasto.v1.ListModelsRequest\x1a\x1e.impasto.v1.ListModelsResponse\x12K\n\nListStyles\x12\x1d.impasto.v1.ListStylesRequest\x1a\x1e.impasto.v1.ListStylesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eimpasto/v1/image_service.proto\x12\nimpasto.v1\x1a\x1fgoogle/protobuf/timestamp.proto\",\n\x0bStyleWeight\x12\r\n\x05style\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x02\"\x18\n\x06Latent\x12\x0e\n\x06values\x18\x01 \x03(\x02\"\xe2\x03\n\x0fGenerateRequest\x12\x11\n\x04seed\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x12\n\x05\x63ount\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\r\n\x05style\x18\x03 \x01(\t\x12\x1b\n\x0estyle_strength\x18\x04 \x01(\x02H\x02\x88\x01\x01\x12(\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12\x17\n\x0fpreserve_colour\x18\x06 \x01(\x08\x12\r\n\x05model\x18\x07 \x01(\t\x12*\n\tstyle_mix\x18\x08 \x03(\x0b\x32\x17.impasto.v1.StyleWeight\x12\x15\n\rstyle_picture\x18\t \x01(\x0c\x12#\n\x07latents\x18\n \x03(\x0b\x32\x12.impasto.v1.Latent\x12\r\n\x05label\x18\x0b \x01(\t\x12\x17\n\ntruncation\x18\x0c \x01(\x02H\x03\x88\x01\x01\x12\x17\n\ncandidates\x18\r \x01(\rH\x04\x88\x01\x01\x12\x14\n\x07quality\x18\x0e \x01(\rH\x05\x88\x01\x01\x12\x0c\n\x04size\x18\x0f \x01(\r\x12\r\n\x05store\x18\x10 \x01(\x08\x42\x07\n\x05_seedB\x08\n\x06_countB\x11\n\x0f_style_strengthB\r\n\x0b_truncationB\r\n\x0b_candidatesB\n\n\x08_quality\"\x8b\x01\n\x07Picture\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x11\n\x04seed\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\x12\r\n\x05label\x18\x05 \x01(\t\x12\x12\n\x05score\x18\x06 \x01(\x02H\x01\x88\x01\x01\x12\n\n\x02id\x18\x07 \x01(\tB\x07\n\x05_seedB\x08\n\x06_score\"\xe4\x01\n\nProvenance\x12\r\n\x05model\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\r\n\x05style\x18\x03 \x01(\t\x12*\n\tstyle_mix\x18\x04 \x03(\x0b\x32\x17.impasto.v1.StyleWeight\x12\x1c\n\x14style_picture_sha256\x18\x05 \x01(\t\x12\x16\n\x0estyle_strength\x18\x06 \x01(\x02\x12\x17\n\x0fpreserve_colour\x18\x07 \x01(\x08\x12\x17\n\ntruncation\x18\x08 \x01(\x02H\x00\x88\x01\x01\x42\r\n\x0b_truncation\"\x8f\x01\n\x10GenerateResponse\x12%\n\x08pictures\x18\x01 \x03(\x0b\x32\x13.impasto.v1.Picture\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12*\n\nprovenance\x18\x03 \x01(\x0b\x32\x16.impasto.v1.Provenance\"\xa3\x01\n\x16GenerateStreamResponse\x12\r\n\x05index\x18\x01 \x01(\r\x12$\n\x07picture\x18\x02 \x01(\x0b\x32\x13.impasto.v1.Picture\x12(\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12*\n\nprovenance\x18\x04 \x01(\x0b\x32\x16.impasto.v1.Provenance\"\xbb\x02\n\x0eStylizeRequest\x12\x0f\n\x07picture\x18\x01 \x01(\x0c\x12\r\n\x05style\x18\x02 \x01(\t\x12*\n\tstyle_mix\x18\x03 \x03(\x0b\x32\x17.impasto.v1.StyleWeight\x12\x15\n\rstyle_picture\x18\x04 \x01(\x0c\x12\x1b\n\x0estyle_strength\x18\x05 \x01(\x02H\x00\x88\x01\x01\x12\x17\n\x0fpreserve_colour\x18\x06 \x01(\x08\x12\x15\n\x08max_side\x18\x07 \x01(\rH\x01\x88\x01\x01\x12(\n\x06\x66ormat\x18\x08 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12\x14\n\x07quality\x18\t \x01(\rH\x02\x88\x01\x01\x12\r\n\x05store\x18\n \x01(\x08\x42\x11\n\x0f_style_strengthB\x0b\n\t_max_sideB\n\n\x08_quality\"\x8d\x01\n\x0fStylizeResponse\x12$\n\x07picture\x18\x01 \x01(\x0b\x32\x13.impasto.v1.Picture\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12*\n\nprovenance\x18\x03 \x01(\x0b\x32\x16.impasto.v1.Provenance\"\xcc\x01\n\x08Waypoint\x12\x11\n\x04seed\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\"\n\x06latent\x18\x02 \x01(\x0b\x32\x12.impasto.v1.Latent\x12\r\n\x05style\x18\x03 \x01(\t\x12*\n\tstyle_mix\x18\x04 \x03(\x0b\x32\x17.impasto.v1.StyleWeight\x12\x15\n\rstyle_picture\x18\x05 \x01(\x0c\x12\x1b\n\x0estyle_strength\x18\x06 \x01(\x02H\x01\x88\x01\x01\x42\x07\n\x05_seedB\x11\n\x0f_style_strength\"\xe7\x02\n\x12InterpolateRequest\x12#\n\x05start\x18\x01 \x01(\x0b\x32\x14.impasto.v1.Waypoint\x12!\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x14.impasto.v1.Waypoint\x12\x13\n\x06\x66rames\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\r\n\x05model\x18\x04 \x01(\t\x12\r\n\x05label\x18\x05 \x01(\t\x12\x17\n\x0fpreserve_colour\x18\x06 \x01(\x08\x12(\n\x06\x66ormat\x18\x07 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12\x14\n\x07quality\x18\x08 \x01(\rH\x01\x88\x01\x01\x12\x11\n\tanimation\x18\t \x01(\x08\x12\x1f\n\x12\x66rame_milliseconds\x18\n \x01(\rH\x02\x88\x01\x01\x12\x0c\n\x04size\x18\x0b \x01(\r\x12\r\n\x05store\x18\x0c \x01(\x08\x42\t\n\x07_framesB\n\n\x08_qualityB\x15\n\x13_frame_milliseconds\"\x9a\x01\n\x13InterpolateResponse\x12\r\n\x05index\x18\x01 \x01(\r\x12$\n\x07picture\x18\x02 \x01(\x0b\x32\x13.impasto.v1.Picture\x12(\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12\r\n\x05model\x18\x04 \x01(\t\x12\x15\n\rmodel_version\x18\x05 \x01(\t\"\x13\n\x11ListModelsRequest\"\x9d\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x12\n\nis_default\x18\x03 \x01(\x08\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12\x13\n\x0blatent_size\x18\x06 \x01(\r\x12\x0f\n\x07\x63lasses\x18\x07 \x03(\t\x12\r\n\x05ranks\x18\x08 \x01(\x08\x12\r\n\x05sizes\x18\t \x03(\r\"7\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.impasto.v1.Model\"\x13\n\x11ListStylesRequest\"4\n\x05Style\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x61rtist\x18\x03 \x01(\t\"O\n\x12ListStylesResponse\x12!\n\x06styles\x18\x01 \x03(\x0b\x32\x11.impasto.v1.Style\x12\x16\n\x0ereads_pictures\x18\x02 \x01(\x08\"\xed\x02\n\rStoredPicture\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\x18.impasto.v1.OutputFormat\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12\x11\n\tbyte_size\x18\x06 \x01(\x04\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12\r\n\x05model\x18\x08 \x01(\t\x12\x15\n\rmodel_version\x18\t \x01(\t\x12\x11\n\x04seed\x18\n \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05label\x18\x0b \x01(\t\x12\x12\n\x05score\x18\x0c \x01(\x02H\x01\x88\x01\x01\x12\'\n\x06styles\x18\r \x03(\x0b\x32\x17.impasto.v1.StyleWeight\x12\x0e\n\x06recipe\x18\x0e \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\x42\x07\n\x05_seedB\x08\n\x06_score\"\x1f\n\x11GetPictureRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\xfe\x01\n\x13ListPicturesRequest\x12\x11\n\x04seed\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05style\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12\x30\n\x0c\x63reated_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\tpage_size\x18\x07 \x01(\rH\x01\x88\x01\x01\x12\x12\n\npage_token\x18\x08 \x01(\tB\x07\n\x05_seedB\x0c\n\n_page_size\"\\\n\x14ListPicturesResponse\x12+\n\x08pictures\x18\x01 \x03(\x0b\x32\x19.impasto.v1.StoredPicture\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x14\x44\x65letePictureRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x17\n\x15\x44\x65letePictureResponse*\x90\x01\n\x0cOutputFormat\x12\x1d\n\x19OUTPUT_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTPUT_FORMAT_PNG\x10\x01\x12\x1a\n\x16OUTPUT_FORMAT_RAW_RGB8\x10\x02\x12\x16\n\x12OUTPUT_FORMAT_JPEG\x10\x03\x12\x16\n\x12OUTPUT_FORMAT_WEBP\x10\x04\x32\xcb\x05\n\x0cImageService\x12\x45\n\x08Generate\x12\x1b.impasto.v1.GenerateRequest\x1a\x1c.impasto.v1.GenerateResponse\x12S\n\x0eGenerateStream\x12\x1b.impasto.v1.GenerateRequest\x1a\".impasto.v1.GenerateStreamResponse0\x01\x12\x42\n\x07Stylize\x12\x1a.impasto.v1.StylizeRequest\x1a\x1b.impasto.v1.StylizeResponse\x12P\n\x0bInterpolate\x12\x1e.impasto.v1.InterpolateRequest\x1a\x1f.impasto.v1.InterpolateResponse0\x01\x12K\n\nListModels\x12\x1d.impasto.v1.ListModelsRequest\x1a\x1e.impasto.v1.ListModelsResponse\x12K\n\nListStyles\x12\x1d.impasto.v1.ListStylesRequest\x1a\x1e.impasto.v1.ListStylesResponse\x12\x46\n\nGetPicture\x12\x1d.impasto.v1.GetPictureRequest\x1a\x19.impasto.v1.StoredPicture\x12Q\n\x0cListPictures\x12\x1f.impasto.v1.ListPicturesRequest\x1a .impasto.v1.ListPicturesResponse\x12T\n\rDeletePicture\x12 .impasto.v1.DeletePictureRequest\x1a!.impasto.v1.DeletePictureResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'impasto.v1.image_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OUTPUTFORMAT']._serialized_start=2813
-  _globals['_OUTPUTFORMAT']._serialized_end=2957
-  _globals['_STYLEWEIGHT']._serialized_start=46
-  _globals['_STYLEWEIGHT']._serialized_end=90
-  _globals['_LATENT']._serialized_start=92
-  _globals['_LATENT']._serialized_end=116
-  _globals['_GENERATEREQUEST']._serialized_start=119
-  _globals['_GENERATEREQUEST']._serialized_end=586
-  _globals['_PICTURE']._serialized_start=588
-  _globals['_PICTURE']._serialized_end=715
-  _globals['_PROVENANCE']._serialized_start=718
-  _globals['_PROVENANCE']._serialized_end=946
-  _globals['_GENERATERESPONSE']._serialized_start=949
-  _globals['_GENERATERESPONSE']._serialized_end=1092
-  _globals['_GENERATESTREAMRESPONSE']._serialized_start=1095
-  _globals['_GENERATESTREAMRESPONSE']._serialized_end=1258
-  _globals['_STYLIZEREQUEST']._serialized_start=1261
-  _globals['_STYLIZEREQUEST']._serialized_end=1561
-  _globals['_STYLIZERESPONSE']._serialized_start=1564
-  _globals['_STYLIZERESPONSE']._serialized_end=1705
-  _globals['_WAYPOINT']._serialized_start=1708
-  _globals['_WAYPOINT']._serialized_end=1912
-  _globals['_INTERPOLATEREQUEST']._serialized_start=1915
-  _globals['_INTERPOLATEREQUEST']._serialized_end=2259
-  _globals['_INTERPOLATERESPONSE']._serialized_start=2262
-  _globals['_INTERPOLATERESPONSE']._serialized_end=2416
-  _globals['_LISTMODELSREQUEST']._serialized_start=2418
-  _globals['_LISTMODELSREQUEST']._serialized_end=2437
-  _globals['_MODEL']._serialized_start=2440
-  _globals['_MODEL']._serialized_end=2597
-  _globals['_LISTMODELSRESPONSE']._serialized_start=2599
-  _globals['_LISTMODELSRESPONSE']._serialized_end=2654
-  _globals['_LISTSTYLESREQUEST']._serialized_start=2656
-  _globals['_LISTSTYLESREQUEST']._serialized_end=2675
-  _globals['_STYLE']._serialized_start=2677
-  _globals['_STYLE']._serialized_end=2729
-  _globals['_LISTSTYLESRESPONSE']._serialized_start=2731
-  _globals['_LISTSTYLESRESPONSE']._serialized_end=2810
-  _globals['_IMAGESERVICE']._serialized_start=2960
-  _globals['_IMAGESERVICE']._serialized_end=3434
+  _globals['_OUTPUTFORMAT']._serialized_start=3717
+  _globals['_OUTPUTFORMAT']._serialized_end=3861
+  _globals['_STYLEWEIGHT']._serialized_start=79
+  _globals['_STYLEWEIGHT']._serialized_end=123
+  _globals['_LATENT']._serialized_start=125
+  _globals['_LATENT']._serialized_end=149
+  _globals['_GENERATEREQUEST']._serialized_start=152
+  _globals['_GENERATEREQUEST']._serialized_end=634
+  _globals['_PICTURE']._serialized_start=637
+  _globals['_PICTURE']._serialized_end=776
+  _globals['_PROVENANCE']._serialized_start=779
+  _globals['_PROVENANCE']._serialized_end=1007
+  _globals['_GENERATERESPONSE']._serialized_start=1010
+  _globals['_GENERATERESPONSE']._serialized_end=1153
+  _globals['_GENERATESTREAMRESPONSE']._serialized_start=1156
+  _globals['_GENERATESTREAMRESPONSE']._serialized_end=1319
+  _globals['_STYLIZEREQUEST']._serialized_start=1322
+  _globals['_STYLIZEREQUEST']._serialized_end=1637
+  _globals['_STYLIZERESPONSE']._serialized_start=1640
+  _globals['_STYLIZERESPONSE']._serialized_end=1781
+  _globals['_WAYPOINT']._serialized_start=1784
+  _globals['_WAYPOINT']._serialized_end=1988
+  _globals['_INTERPOLATEREQUEST']._serialized_start=1991
+  _globals['_INTERPOLATEREQUEST']._serialized_end=2350
+  _globals['_INTERPOLATERESPONSE']._serialized_start=2353
+  _globals['_INTERPOLATERESPONSE']._serialized_end=2507
+  _globals['_LISTMODELSREQUEST']._serialized_start=2509
+  _globals['_LISTMODELSREQUEST']._serialized_end=2528
+  _globals['_MODEL']._serialized_start=2531
+  _globals['_MODEL']._serialized_end=2688
+  _globals['_LISTMODELSRESPONSE']._serialized_start=2690
+  _globals['_LISTMODELSRESPONSE']._serialized_end=2745
+  _globals['_LISTSTYLESREQUEST']._serialized_start=2747
+  _globals['_LISTSTYLESREQUEST']._serialized_end=2766
+  _globals['_STYLE']._serialized_start=2768
+  _globals['_STYLE']._serialized_end=2820
+  _globals['_LISTSTYLESRESPONSE']._serialized_start=2822
+  _globals['_LISTSTYLESRESPONSE']._serialized_end=2901
+  _globals['_STOREDPICTURE']._serialized_start=2904
+  _globals['_STOREDPICTURE']._serialized_end=3269
+  _globals['_GETPICTUREREQUEST']._serialized_start=3271
+  _globals['_GETPICTUREREQUEST']._serialized_end=3302
+  _globals['_LISTPICTURESREQUEST']._serialized_start=3305
+  _globals['_LISTPICTURESREQUEST']._serialized_end=3559
+  _globals['_LISTPICTURESRESPONSE']._serialized_start=3561
+  _globals['_LISTPICTURESRESPONSE']._serialized_end=3653
+  _globals['_DELETEPICTUREREQUEST']._serialized_start=3655
+  _globals['_DELETEPICTUREREQUEST']._serialized_end=3689
+  _globals['_DELETEPICTURERESPONSE']._serialized_start=3691
+  _globals['_DELETEPICTURERESPONSE']._serialized_end=3714
+  _globals['_IMAGESERVICE']._serialized_start=3864
+  _globals['_IMAGESERVICE']._serialized_end=4579
 # @@protoc_insertion_point(module_scope)

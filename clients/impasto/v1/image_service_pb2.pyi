@@ -1,3 +1,6 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -35,7 +38,7 @@ class Latent(_message.Message):
     def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("seed", "count", "style", "style_strength", "format", "preserve_colour", "model", "style_mix", "style_picture", "latents", "label", "truncation", "candidates", "quality", "size")
+    __slots__ = ("seed", "count", "style", "style_strength", "format", "preserve_colour", "model", "style_mix", "style_picture", "latents", "label", "truncation", "candidates", "quality", "size", "store")
     SEED_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +54,7 @@ class GenerateRequest(_message.Message):
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
+    STORE_FIELD_NUMBER: _ClassVar[int]
     seed: int
     count: int
     style: str
@@ -66,23 +70,26 @@ class GenerateRequest(_message.Message):
     candidates: int
     quality: int
     size: int
-    def __init__(self, seed: _Optional[int] = ..., count: _Optional[int] = ..., style: _Optional[str] = ..., style_strength: _Optional[float] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., preserve_colour: _Optional[bool] = ..., model: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., latents: _Optional[_Iterable[_Union[Latent, _Mapping]]] = ..., label: _Optional[str] = ..., truncation: _Optional[float] = ..., candidates: _Optional[int] = ..., quality: _Optional[int] = ..., size: _Optional[int] = ...) -> None: ...
+    store: bool
+    def __init__(self, seed: _Optional[int] = ..., count: _Optional[int] = ..., style: _Optional[str] = ..., style_strength: _Optional[float] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., preserve_colour: _Optional[bool] = ..., model: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., latents: _Optional[_Iterable[_Union[Latent, _Mapping]]] = ..., label: _Optional[str] = ..., truncation: _Optional[float] = ..., candidates: _Optional[int] = ..., quality: _Optional[int] = ..., size: _Optional[int] = ..., store: _Optional[bool] = ...) -> None: ...
 
 class Picture(_message.Message):
-    __slots__ = ("data", "seed", "width", "height", "label", "score")
+    __slots__ = ("data", "seed", "width", "height", "label", "score", "id")
     DATA_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
     data: bytes
     seed: int
     width: int
     height: int
     label: str
     score: float
-    def __init__(self, data: _Optional[bytes] = ..., seed: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., label: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
+    id: str
+    def __init__(self, data: _Optional[bytes] = ..., seed: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., label: _Optional[str] = ..., score: _Optional[float] = ..., id: _Optional[str] = ...) -> None: ...
 
 class Provenance(_message.Message):
     __slots__ = ("model", "model_version", "style", "style_mix", "style_picture_sha256", "style_strength", "preserve_colour", "truncation")
@@ -127,7 +134,7 @@ class GenerateStreamResponse(_message.Message):
     def __init__(self, index: _Optional[int] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ...) -> None: ...
 
 class StylizeRequest(_message.Message):
-    __slots__ = ("picture", "style", "style_mix", "style_picture", "style_strength", "preserve_colour", "max_side", "format", "quality")
+    __slots__ = ("picture", "style", "style_mix", "style_picture", "style_strength", "preserve_colour", "max_side", "format", "quality", "store")
     PICTURE_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
     STYLE_MIX_FIELD_NUMBER: _ClassVar[int]
@@ -137,6 +144,7 @@ class StylizeRequest(_message.Message):
     MAX_SIDE_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
+    STORE_FIELD_NUMBER: _ClassVar[int]
     picture: bytes
     style: str
     style_mix: _containers.RepeatedCompositeFieldContainer[StyleWeight]
@@ -146,7 +154,8 @@ class StylizeRequest(_message.Message):
     max_side: int
     format: OutputFormat
     quality: int
-    def __init__(self, picture: _Optional[bytes] = ..., style: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., style_strength: _Optional[float] = ..., preserve_colour: _Optional[bool] = ..., max_side: _Optional[int] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., quality: _Optional[int] = ...) -> None: ...
+    store: bool
+    def __init__(self, picture: _Optional[bytes] = ..., style: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., style_strength: _Optional[float] = ..., preserve_colour: _Optional[bool] = ..., max_side: _Optional[int] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., quality: _Optional[int] = ..., store: _Optional[bool] = ...) -> None: ...
 
 class StylizeResponse(_message.Message):
     __slots__ = ("picture", "format", "provenance")
@@ -175,7 +184,7 @@ class Waypoint(_message.Message):
     def __init__(self, seed: _Optional[int] = ..., latent: _Optional[_Union[Latent, _Mapping]] = ..., style: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., style_strength: _Optional[float] = ...) -> None: ...
 
 class InterpolateRequest(_message.Message):
-    __slots__ = ("start", "end", "frames", "model", "label", "preserve_colour", "format", "quality", "animation", "frame_milliseconds", "size")
+    __slots__ = ("start", "end", "frames", "model", "label", "preserve_colour", "format", "quality", "animation", "frame_milliseconds", "size", "store")
     START_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
     FRAMES_FIELD_NUMBER: _ClassVar[int]
@@ -187,6 +196,7 @@ class InterpolateRequest(_message.Message):
     ANIMATION_FIELD_NUMBER: _ClassVar[int]
     FRAME_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
+    STORE_FIELD_NUMBER: _ClassVar[int]
     start: Waypoint
     end: Waypoint
     frames: int
@@ -198,7 +208,8 @@ class InterpolateRequest(_message.Message):
     animation: bool
     frame_milliseconds: int
     size: int
-    def __init__(self, start: _Optional[_Union[Waypoint, _Mapping]] = ..., end: _Optional[_Union[Waypoint, _Mapping]] = ..., frames: _Optional[int] = ..., model: _Optional[str] = ..., label: _Optional[str] = ..., preserve_colour: _Optional[bool] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., quality: _Optional[int] = ..., animation: _Optional[bool] = ..., frame_milliseconds: _Optional[int] = ..., size: _Optional[int] = ...) -> None: ...
+    store: bool
+    def __init__(self, start: _Optional[_Union[Waypoint, _Mapping]] = ..., end: _Optional[_Union[Waypoint, _Mapping]] = ..., frames: _Optional[int] = ..., model: _Optional[str] = ..., label: _Optional[str] = ..., preserve_colour: _Optional[bool] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., quality: _Optional[int] = ..., animation: _Optional[bool] = ..., frame_milliseconds: _Optional[int] = ..., size: _Optional[int] = ..., store: _Optional[bool] = ...) -> None: ...
 
 class InterpolateResponse(_message.Message):
     __slots__ = ("index", "picture", "format", "model", "model_version")
@@ -267,3 +278,81 @@ class ListStylesResponse(_message.Message):
     styles: _containers.RepeatedCompositeFieldContainer[Style]
     reads_pictures: bool
     def __init__(self, styles: _Optional[_Iterable[_Union[Style, _Mapping]]] = ..., reads_pictures: _Optional[bool] = ...) -> None: ...
+
+class StoredPicture(_message.Message):
+    __slots__ = ("id", "created_at", "format", "width", "height", "byte_size", "sha256", "model", "model_version", "seed", "label", "score", "styles", "recipe", "data")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    BYTE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    STYLES_FIELD_NUMBER: _ClassVar[int]
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    created_at: _timestamp_pb2.Timestamp
+    format: OutputFormat
+    width: int
+    height: int
+    byte_size: int
+    sha256: str
+    model: str
+    model_version: str
+    seed: int
+    label: str
+    score: float
+    styles: _containers.RepeatedCompositeFieldContainer[StyleWeight]
+    recipe: str
+    data: bytes
+    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., byte_size: _Optional[int] = ..., sha256: _Optional[str] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ..., seed: _Optional[int] = ..., label: _Optional[str] = ..., score: _Optional[float] = ..., styles: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., recipe: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class GetPictureRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class ListPicturesRequest(_message.Message):
+    __slots__ = ("seed", "style", "model", "label", "created_from", "created_before", "page_size", "page_token")
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    STYLE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FROM_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    seed: int
+    style: str
+    model: str
+    label: str
+    created_from: _timestamp_pb2.Timestamp
+    created_before: _timestamp_pb2.Timestamp
+    page_size: int
+    page_token: str
+    def __init__(self, seed: _Optional[int] = ..., style: _Optional[str] = ..., model: _Optional[str] = ..., label: _Optional[str] = ..., created_from: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListPicturesResponse(_message.Message):
+    __slots__ = ("pictures", "next_page_token")
+    PICTURES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    pictures: _containers.RepeatedCompositeFieldContainer[StoredPicture]
+    next_page_token: str
+    def __init__(self, pictures: _Optional[_Iterable[_Union[StoredPicture, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class DeletePictureRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class DeletePictureResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

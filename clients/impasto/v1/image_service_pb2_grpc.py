@@ -64,6 +64,21 @@ class ImageServiceStub:
                 request_serializer=impasto_dot_v1_dot_image__service__pb2.ListStylesRequest.SerializeToString,
                 response_deserializer=impasto_dot_v1_dot_image__service__pb2.ListStylesResponse.FromString,
                 _registered_method=True)
+        self.GetPicture = channel.unary_unary(
+                '/impasto.v1.ImageService/GetPicture',
+                request_serializer=impasto_dot_v1_dot_image__service__pb2.GetPictureRequest.SerializeToString,
+                response_deserializer=impasto_dot_v1_dot_image__service__pb2.StoredPicture.FromString,
+                _registered_method=True)
+        self.ListPictures = channel.unary_unary(
+                '/impasto.v1.ImageService/ListPictures',
+                request_serializer=impasto_dot_v1_dot_image__service__pb2.ListPicturesRequest.SerializeToString,
+                response_deserializer=impasto_dot_v1_dot_image__service__pb2.ListPicturesResponse.FromString,
+                _registered_method=True)
+        self.DeletePicture = channel.unary_unary(
+                '/impasto.v1.ImageService/DeletePicture',
+                request_serializer=impasto_dot_v1_dot_image__service__pb2.DeletePictureRequest.SerializeToString,
+                response_deserializer=impasto_dot_v1_dot_image__service__pb2.DeletePictureResponse.FromString,
+                _registered_method=True)
 
 
 class ImageServiceServicer:
@@ -112,6 +127,28 @@ class ImageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPicture(self, request, context):
+        """A stored picture.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPictures(self, request, context):
+        """The stored pictures, the newest first, a page at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeletePicture(self, request, context):
+        """Deletes a stored picture, for ever. Where the server wants API keys, this takes one with scope
+        `admin`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ImageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -144,6 +181,21 @@ def add_ImageServiceServicer_to_server(servicer, server):
                     servicer.ListStyles,
                     request_deserializer=impasto_dot_v1_dot_image__service__pb2.ListStylesRequest.FromString,
                     response_serializer=impasto_dot_v1_dot_image__service__pb2.ListStylesResponse.SerializeToString,
+            ),
+            'GetPicture': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPicture,
+                    request_deserializer=impasto_dot_v1_dot_image__service__pb2.GetPictureRequest.FromString,
+                    response_serializer=impasto_dot_v1_dot_image__service__pb2.StoredPicture.SerializeToString,
+            ),
+            'ListPictures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPictures,
+                    request_deserializer=impasto_dot_v1_dot_image__service__pb2.ListPicturesRequest.FromString,
+                    response_serializer=impasto_dot_v1_dot_image__service__pb2.ListPicturesResponse.SerializeToString,
+            ),
+            'DeletePicture': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeletePicture,
+                    request_deserializer=impasto_dot_v1_dot_image__service__pb2.DeletePictureRequest.FromString,
+                    response_serializer=impasto_dot_v1_dot_image__service__pb2.DeletePictureResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -308,6 +360,87 @@ class ImageService:
             '/impasto.v1.ImageService/ListStyles',
             impasto_dot_v1_dot_image__service__pb2.ListStylesRequest.SerializeToString,
             impasto_dot_v1_dot_image__service__pb2.ListStylesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPicture(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/impasto.v1.ImageService/GetPicture',
+            impasto_dot_v1_dot_image__service__pb2.GetPictureRequest.SerializeToString,
+            impasto_dot_v1_dot_image__service__pb2.StoredPicture.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPictures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/impasto.v1.ImageService/ListPictures',
+            impasto_dot_v1_dot_image__service__pb2.ListPicturesRequest.SerializeToString,
+            impasto_dot_v1_dot_image__service__pb2.ListPicturesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeletePicture(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/impasto.v1.ImageService/DeletePicture',
+            impasto_dot_v1_dot_image__service__pb2.DeletePictureRequest.SerializeToString,
+            impasto_dot_v1_dot_image__service__pb2.DeletePictureResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,1 @@
+"""The picture store: finished pictures that callers want kept, and their catalogue."""
