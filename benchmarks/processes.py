@@ -10,10 +10,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.machine import pinned
 
@@ -43,21 +47,54 @@ def repository(threads: int | None = None) -> Iterator[Path]:
         yield Path(folder)
 
 
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway that answers.
+
+    Attributes:
+        process: runs it.
+        target: its gRPC address.
+        http: its URL.
+    """
+
+    process: subprocess.Popen[bytes]
+    target: str
+    http: str
+
+    def metrics(self) -> Mapping[tuple[str, ...], float]:
+        """All samples by name and label values, these in alphabetical order."""
+        with urlopen(f"{self.http}/metrics") as answer:
+            text = answer.read().decode()
+        return {
+            (sample.name, *sorted(sample.labels.values())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+
 @contextmanager
 def gateway(models: Path, *flags: str, core: int | None = None) -> Iterator[str]:
     """The gateway; yields its gRPC address."""
+    with running_gateway(models, *flags, core=core) as running:
+        yield running.target
+
+
+@contextmanager
+def running_gateway(models: Path, *flags: str, core: int | None = None) -> Iterator[Gateway]:
+    """The gateway, for who wants more of it than its gRPC address."""
     command = [sys.executable, "-m", "server", "--port=0", "--http-port=0"]
     command += [f"--model-repository={models}", *flags]
-    with _running(command, r"ready: grpc on (\S+)", core) as found:
-        yield found
+    ready = r"(?s)http on (\S+)/metrics.*ready: grpc on (\S+)"
+    with _running(command, ready, core) as (process, found):
+        yield Gateway(process, found[2], found[1])
 
 
 @contextmanager
 def echo(transport: str, core: int | None = None) -> Iterator[str]:
     """A bare server that answers inference requests with their own bytes; yields its address."""
     command = [sys.executable, "-m", "benchmarks.echo", transport]
-    with _running(command, r"ready: grpc on (\S+)", core) as found:
-        yield found
+    with _running(command, r"ready: grpc on (\S+)", core) as (_, found):
+        yield found[1]
 
 
 @contextmanager
@@ -80,20 +117,22 @@ def measure(module: str, arguments: Sequence[str], core: int | None = None) -> d
 
 
 @contextmanager
-def _running(command: list[str], ready: str, core: int | None) -> Iterator[str]:
+def _running(
+    command: list[str], ready: str, core: int | None
+) -> Iterator[tuple[subprocess.Popen[bytes], re.Match[str]]]:
     with tempfile.NamedTemporaryFile("r") as log, Path(log.name).open("w") as output:
         process = subprocess.Popen(pinned(command, core), cwd=ROOT, stdout=output, stderr=output)
         try:
-            yield _wait(process, Path(log.name), ready)
+            yield process, _wait(process, Path(log.name), ready)
         finally:
             process.terminate()
             process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], log: Path, ready: str) -> str:
+def _wait(process: subprocess.Popen[bytes], log: Path, ready: str) -> re.Match[str]:
     for _ in range(_START_SECONDS * 10):
         if found := re.search(ready, log.read_text(errors="replace")):
-            return found[found.lastindex or 0]
+            return found
         try:
             process.wait(0.1)
         except subprocess.TimeoutExpired:

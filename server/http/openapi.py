@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -110,7 +109,7 @@ def _described(item: Operation, references: Mapping[Any, Any]) -> dict[str, Any]
     if item.body is not None:
         body = {JSON: {"schema": references[item.body]}}
         described["requestBody"] = {"required": True, "content": body}
-    parameters = [*_path_parameters(item.path), *_query_parameters(item.query)]
+    parameters = [*_parameters(item.place, "path"), *_parameters(item.query, "query")]
     if parameters:
         described["parameters"] = parameters
     if item.media == tuple(MEDIA.values()):
@@ -118,20 +117,18 @@ def _described(item: Operation, references: Mapping[Any, Any]) -> dict[str, Any]
     return described
 
 
-def _path_parameters(path: str) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"\{(\w+)\}", path)
-    ]
-
-
-def _query_parameters(query: type[BaseModel] | None) -> list[dict[str, Any]]:
-    if query is None:
+def _parameters(holder: type[BaseModel] | None, place: str) -> list[dict[str, Any]]:
+    if holder is None:
         return []
-    schema = query.model_json_schema(ref_template=_REFERENCE)
+    schema = holder.model_json_schema(ref_template=_REFERENCE)
     definitions = schema.get("$defs", {})
     return [
-        {"name": name, "in": "query", "schema": _inlined(field, definitions)}
+        {
+            "name": name,
+            "in": place,
+            "required": place == "path",
+            "schema": _inlined(field, definitions),
+        }
         for name, field in schema["properties"].items()
     ]
 

@@ -12,6 +12,7 @@ from server.generation.requests import (
     ListingRequest,
     OutputFormat,
     PictureQuery,
+    StoredPictureRequest,
     StylizationRequest,
 )
 from server.http.documents import (
@@ -45,6 +46,7 @@ class Operation:
         answer: what a JSON answer, or each of its lines, holds; None: a picture file.
         body: what the JSON body holds.
         query: what the query holds.
+        place: what the path holds.
         status: of an answer.
     """
 
@@ -56,6 +58,7 @@ class Operation:
     answer: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
+    place: type[BaseModel] | None = None
     status: int = 200
 
 
@@ -133,6 +136,7 @@ OPERATIONS = (
         name="GetPicture",
         method="GET",
         path="/v1/pictures/{id}",
+        place=StoredPictureRequest,
         summary="What is known of a stored picture.",
         media=(JSON,),
         answer=StoredPictureDocument,
@@ -141,6 +145,7 @@ OPERATIONS = (
         name="GetPictureFile",
         method="GET",
         path="/v1/pictures/{id}/file",
+        place=StoredPictureRequest,
         summary="A stored picture as a file, with an ETag of its bytes.",
         media=tuple(MEDIA.values()),
     ),
@@ -148,6 +153,7 @@ OPERATIONS = (
         name="DeletePicture",
         method="DELETE",
         path="/v1/pictures/{id}",
+        place=StoredPictureRequest,
         summary="Delete a stored picture, for ever; takes an API key with scope admin.",
         media=(),
         status=204,
