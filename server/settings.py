@@ -153,8 +153,16 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(
         default=512,
         ge=1,
-        description="Pictures that are being made or wait for it, over all requests; a request "
-        "above that is shed at once instead of making everybody wait.",
+        description="Pictures in flight over all requests, finished ones that callers have yet to "
+        "take included; a request above that is shed at once.",
+    )
+    max_backlog: int | None = Field(
+        default=None,
+        ge=1,
+        description="Pictures that are being made or wait for it before a request is shed, unless "
+        "there were none half a second ago: then a burst is taken up to --max-in-flight. Without "
+        "it two of the models' batches, at least 16, and one for each core beyond the first; twice "
+        "a batch for each Triton. More lets callers wait longer when there are too many.",
     )
     allow_client_shm: CliImplicitFlag[bool] = Field(
         default=False,

@@ -1,14 +1,26 @@
-"""Admission: the one place that refuses work, before any of it is done."""
+"""Admission: the one place that refuses work, before any of it is done.
+
+Two bounds. Pictures in flight hold memory, so there is a greatest number of them. And pictures that
+are being made or wait for it, the backlog, are what a new request waits for: it is let in while the
+backlog is short, however many pictures it wants itself, so that large requests are not starved by
+small ones. A queue that empties again is what queues are for, so a server that had nothing to do a
+moment ago takes a burst; one that does not get rid of its queue keeps it short.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from server.errors import Overloaded, TooLarge
+from server.generation.pace import Pace
 from server.telemetry.metrics import Metrics
 
-_RETRY_AFTER_SECONDS = 1.0
+# So long after it had nothing to do, a server takes whatever memory allows.
+_BURST_SECONDS = 0.5
+# A shorter hint would only make the refused call more often.
+_LEAST_RETRY_SECONDS = 0.1
 
 
 class Admission:
@@ -16,13 +28,18 @@ class Admission:
 
     Args:
         limit: greatest number of pictures in flight.
-        metrics: where in-flight and shed pictures are shown.
+        backlog: greatest number of pictures that a request may have before it, after a burst.
+        metrics: where these numbers and the shed calls are shown.
     """
 
-    def __init__(self, limit: int, metrics: Metrics) -> None:
+    def __init__(self, limit: int, backlog: int, metrics: Metrics) -> None:
         """Start empty."""
         self._limit = limit
+        self._longest = backlog
         self._in_flight = 0
+        self._backlog = 0
+        self._busy_since = 0.0
+        self._pace = Pace()
         self._metrics = metrics
 
     @contextmanager
@@ -31,17 +48,29 @@ class Admission:
 
         Raises:
             TooLarge: they would not fit into an empty server.
-            Overloaded: they do not fit now.
+            Overloaded: they do not fit now, or would have to wait for long.
         """
+        self.check()
         places = Places(self)
         places.add(pictures)
         try:
             yield places
+            places.finish()
         finally:
             places.give_back()
 
+    def check(self) -> None:
+        """Refuse early what `admit` would refuse, whatever its size.
+
+        Raises:
+            Overloaded: the backlog is too long.
+        """
+        too_many = self._backlog - self._longest + 1
+        if too_many > 0 and time.monotonic() > self._busy_since + _BURST_SECONDS:
+            self._shed(f"{self._backlog} pictures are being made or wait for it", too_many)
+
     def take(self, pictures: int, held: int) -> None:
-        """Count so many more, of somebody who holds some already.
+        """Count so many more in flight, of somebody who holds some already.
 
         Raises:
             TooLarge, Overloaded: see `admit`.
@@ -51,19 +80,41 @@ class Admission:
                 f"the request takes as much work as {held + pictures} pictures, the server takes "
                 f"{self._limit} at a time; ask for less at once"
             )
-        if self._in_flight + pictures > self._limit:
-            self._metrics.shed.inc()
-            raise Overloaded(
-                f"the server is full: {self._in_flight} of {self._limit} pictures in flight, "
-                f"{pictures} more asked for",
-                _RETRY_AFTER_SECONDS,
-            )
+        too_many = self._in_flight + pictures - self._limit
+        if too_many > 0:
+            full = f"{self._in_flight} of {self._limit} pictures in flight"
+            self._shed(f"{full}, {pictures} more asked for", too_many)
         self.change(pictures)
 
     def change(self, pictures: int) -> None:
-        """Count so many more, or fewer."""
+        """Count so many more in flight, or fewer."""
         self._in_flight += pictures
         self._metrics.in_flight.set(self._in_flight)
+
+    def work(self, pictures: int) -> None:
+        """Count so many more in the backlog."""
+        if not self._backlog:
+            self._busy_since = time.monotonic()
+            self._pace.start(self._busy_since)
+        self._backlog += pictures
+        self._metrics.backlog.set(self._backlog)
+
+    def rest(self, pictures: int, finished: bool) -> None:
+        """Count so many fewer, which are finished, or will not be made."""
+        self._backlog -= pictures
+        self._metrics.backlog.set(self._backlog)
+        if finished:
+            self._pace.finish(pictures, time.monotonic())
+
+    def _shed(self, why: str, too_many: int) -> None:
+        """Refuse until so many pictures are done.
+
+        Raises:
+            Overloaded: always.
+        """
+        self._metrics.shed.inc()
+        seconds = max(self._pace.seconds(too_many), _LEAST_RETRY_SECONDS)
+        raise Overloaded(f"the server is full: {why}", seconds)
 
 
 class Places:
@@ -77,17 +128,50 @@ class Places:
         """Hold nothing yet."""
         self._admission = admission
         self._held = 0
+        self._working = 0
 
     def add(self, pictures: int) -> None:
-        """Hold so many more.
+        """Hold so many more, and be at work on them.
 
         Raises:
             TooLarge, Overloaded: see `Admission.admit`.
         """
         self._admission.take(pictures, self._held)
         self._held += pictures
+        self._work(pictures)
+
+    def pause(self) -> None:
+        """Go on holding, but be at work on nothing."""
+        self._rest(self._working, finished=False)
+
+    @contextmanager
+    def working(self, pictures: int) -> Iterator[None]:
+        """Be at work on so many while the block runs, after `pause`.
+
+        What is finished and waits for a caller who takes it slowly is nobody else's wait.
+        """
+        self._work(pictures)
+        finished = False
+        try:
+            yield
+            finished = True
+        finally:
+            self._rest(pictures, finished)
+
+    def finish(self) -> None:
+        """All is made that was worked on."""
+        self._rest(self._working, finished=True)
 
     def give_back(self) -> None:
         """Hold nothing any more."""
+        self.pause()
         self._admission.change(-self._held)
         self._held = 0
+
+    def _work(self, pictures: int) -> None:
+        self._working += pictures
+        self._admission.work(pictures)
+
+    def _rest(self, pictures: int, finished: bool) -> None:
+        self._working -= pictures
+        self._admission.rest(pictures, finished and pictures > 0)

@@ -87,12 +87,15 @@ class Generation:
         """
         chain = self._chain(request)
         window = min(request.pictures, chain.batch)
-        with self._parts.admission.admit(_cost(chain, request, window)):
+        each_costs = _cost(chain, request, 1)
+        with self._parts.admission.admit(_cost(chain, request, window)) as places:
             code = await self._code(chain, request, deadline)
+            places.pause()
 
             async def one(index: int) -> StreamedPicture:
                 wanted = range(index, index + 1)
-                answer = await self._make(chain, request, wanted, code, deadline, timings)
+                with places.working(each_costs):
+                    answer = await self._make(chain, request, wanted, code, deadline, timings)
                 if request.store:
                     answer = await self._kept(answer, request)
                 return StreamedPicture(index, answer.pictures[0], answer.origin)

@@ -53,7 +53,8 @@ class Interpolation:
         ends = [_latent(chain, point, name) for name, point in _ends(request)]
         window = request.frames if request.animation else min(request.frames, chain.batch)
         pictures_read = sum(bool(point.style_picture) for _, point in _ends(request))
-        with self._parts.admission.admit(window * chain.cost(request.size) + pictures_read):
+        each_costs = chain.cost(request.size)
+        with self._parts.admission.admit(window * each_costs + pictures_read) as places:
             deadline.check("the chain")
             codes = [
                 await chain.stylizer.code(point, request.preserve_colour, deadline)
@@ -67,12 +68,14 @@ class Interpolation:
             if request.animation:
                 yield await self._animation(chain, request, draft, path, deadline, timings)
                 return
+            places.pause()
 
             async def frame(index: int) -> StreamedPicture:
                 rows = slice(index, index + 1)
-                return await self._frame(
-                    chain, request, draft.part(rows), path[rows], index, deadline, timings
-                )
+                with places.working(each_costs):
+                    return await self._frame(
+                        chain, request, draft.part(rows), path[rows], index, deadline, timings
+                    )
 
             works = (frame(index) for index in range(request.frames))
             async for picture in in_order(works, window):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from server.engines.base import Deadline
-from server.errors import InvalidArgument, NotSupported
-from server.generation.admission import Admission
+from server.errors import InvalidArgument, NotSupported, Overloaded
 from server.generation.answers import EncodedPicture, Origin
 from server.generation.provenance import recipe_json, recipe_styles
 from server.generation.requests import ListingRequest, OutputFormat
@@ -25,6 +25,9 @@ from server.storage.records import (
 )
 from server.storage.store import PictureStore
 
+# So many readers hold at most so many pictures of some megabytes.
+_MOST_UNDER_WAY = 64
+_RETRY_AFTER_SECONDS = 1.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -41,13 +44,12 @@ class Keeping:
 
     Args:
         store: where they are; None: the server keeps none.
-        admission: what refuses work.
     """
 
-    def __init__(self, store: PictureStore | None, admission: Admission) -> None:
-        """Keep the parts."""
+    def __init__(self, store: PictureStore | None) -> None:
+        """Keep the store."""
         self._store = store
-        self._admission = admission
+        self._under_way = 0
 
     def check(self, wanted: bool) -> None:
         """Check, before any work, that what comes of it can be stored, if that is wanted.
@@ -93,9 +95,10 @@ class Keeping:
 
         Raises:
             NotSupported: the server keeps no pictures.
+            Overloaded: too many wait for the store.
             ImpastoError: as of `PictureStore.get`.
         """
-        with self._admission.admit(1):
+        with self._asking():
             return await self._kept().get(picture_id, deadline)
 
     async def page(self, request: ListingRequest, deadline: Deadline) -> Page:
@@ -103,10 +106,11 @@ class Keeping:
 
         Raises:
             NotSupported: the server keeps no pictures.
+            Overloaded: too many wait for the store.
             ImpastoError: as of `PictureStore.page`.
         """
         limit = request.page_size
-        with self._admission.admit(1):
+        with self._asking():
             # One more tells whether there is another page.
             records = await self._kept().page(
                 _filter(request), _position(request.page_token), limit + 1, deadline
@@ -118,10 +122,24 @@ class Keeping:
 
         Raises:
             NotSupported: the server keeps no pictures.
+            Overloaded: too many wait for the store.
             ImpastoError: as of `PictureStore.delete`.
         """
-        with self._admission.admit(1):
+        with self._asking():
             await self._kept().delete(picture_id, deadline)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Count a request that waits for the store, and for no model, while the block runs."""
+        if self._under_way >= _MOST_UNDER_WAY:
+            raise Overloaded(
+                f"{self._under_way} requests wait for the picture store", _RETRY_AFTER_SECONDS
+            )
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     def _kept(self) -> PictureStore:
         if self._store is None:

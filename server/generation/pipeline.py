@@ -7,6 +7,8 @@ from server.generation.interpolating import Interpolation
 from server.generation.parts import Parts
 from server.generation.stylizing import Stylization
 
+_SMALL_BYTES = 64 * 1024
+
 
 class Pipeline:
     """Answers validated requests.
@@ -30,6 +32,20 @@ class Pipeline:
         self.stylization = Stylization(parts)
         self.interpolation = Interpolation(parts)
         self.keeping = parts.keeping
+
+    def check_room(self, size: int) -> None:
+        """Refuse a large request that would be shed before its contents are looked at.
+
+        A small one is read in no time, and may be answered from the cache.
+
+        Args:
+            size: bytes of the request.
+
+        Raises:
+            Overloaded: the server is full.
+        """
+        if size > _SMALL_BYTES:
+            self._parts.admission.check()
 
     def close(self) -> None:
         """Start nothing more in threads."""

@@ -203,9 +203,10 @@ class ImageService(pb_grpc.ImageServiceServicer):
     @contextmanager
     def _held(self, request: Message) -> Iterator[None]:
         """Count a request's message, and the copy of its files, while the block runs."""
-        share = Share(self._memory)
+        share, size = Share(self._memory), request.ByteSize()
         try:
-            share.take(2 * request.ByteSize())
+            self._pipeline.check_room(size)
+            share.take(2 * size)
             yield
         finally:
             share.give_back()

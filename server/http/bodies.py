@@ -21,6 +21,12 @@ _MAX_DIGITS = 12
 _BODY_SECONDS = 60
 
 
+def announced_size(request: Request) -> int:
+    """Bytes that the body will have, as far as the caller says beforehand."""
+    text = request.headers.get("content-length", "")
+    return int(text) if _is_number(text) else MAX_MESSAGE_BYTES
+
+
 async def read_body(request: Request, share: Share) -> bytes:
     """The whole body, decompressed; `share` holds its size.
 
@@ -68,7 +74,7 @@ def parse_with_binary(request: Request, body: bytes) -> tuple[Any, bytes]:
     text = request.headers.get(_HEADER_LENGTH)
     if text is None:
         return parse(body), b""
-    if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
+    if not _is_number(text):
         raise InvalidArgument(_HEADER_LENGTH, "a number", text)
     if (length := int(text)) > len(body):
         raise InvalidArgument(_HEADER_LENGTH, f"at most the body's {len(body)} bytes", length)
@@ -91,6 +97,10 @@ async def _received(request: Request, share: Share) -> bytes:
     if size > MAX_MESSAGE_BYTES:
         raise _too_large("body", size)
     return b"".join(chunks)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
 
 
 def _decompressed(body: bytes) -> bytes:

@@ -26,7 +26,7 @@ from server.generation.requests import (
 )
 from server.generation.timings import Timings
 from server.generation.validation import validated, validated_json
-from server.http.bodies import read_body
+from server.http.bodies import announced_size, read_body
 from server.http.documents import (
     ErrorDocument,
     ModelDocument,
@@ -98,10 +98,14 @@ class Rest:
             raise Unavailable("the server is loading its models; try again soon")
         return self._pipeline
 
+    async def _body(self, request: Request, share: Share) -> bytes:
+        self._core.check_room(announced_size(request))
+        return await read_body(request, share)
+
     async def _generate(self, request: Request) -> Response:
         share = Share(self._memory)
         try:
-            wanted = validated_json(GenerationRequest, await read_body(request, share))
+            wanted = validated_json(GenerationRequest, await self._body(request, share))
             answer = await while_connected(request, self._core.generation.all(wanted, NEVER))
         finally:
             share.give_back()
@@ -110,7 +114,7 @@ class Rest:
     async def _stylize(self, request: Request) -> Response:
         share = Share(self._memory)
         try:
-            wanted = validated_json(StylizationRequest, await read_body(request, share))
+            wanted = validated_json(StylizationRequest, await self._body(request, share))
             answer = await while_connected(request, self._core.stylization.one(wanted, NEVER))
         finally:
             share.give_back()
@@ -143,14 +147,14 @@ class Rest:
     async def _generate_stream(self, request: Request) -> Response:
         share = Share(self._memory)
         with releasing(share):
-            wanted = validated_json(GenerationRequest, await read_body(request, share))
+            wanted = validated_json(GenerationRequest, await self._body(request, share))
             stream = self._core.generation.each(wanted, NEVER, Timings())
             return await self._streamed(request, stream, wanted.format, share)
 
     async def _interpolate(self, request: Request) -> Response:
         share = Share(self._memory)
         with releasing(share):
-            wanted = validated_json(InterpolationRequest, await read_body(request, share))
+            wanted = validated_json(InterpolationRequest, await self._body(request, share))
             stream = self._core.interpolation.each(wanted, NEVER, Timings())
             return await self._streamed(request, stream, wanted.encoded, share)
 

@@ -23,7 +23,8 @@ class Metrics:
         encode_seconds: one picture's encoding.
         pictures: pictures delivered.
         shed: calls refused because the server was full.
-        in_flight: pictures being made or waiting.
+        in_flight: pictures being made or waiting, or finished and not taken yet.
+        backlog: those that are not finished.
         store_seconds: one picture's way from the spool into the store.
         store_waiting: pictures in the spool.
         store_failures: times that the store did not take them.
@@ -97,6 +98,11 @@ class Metrics:
         )
         self.in_flight = Gauge(
             "impasto_in_flight_pictures",
+            "Pictures that are being made or wait for it, or for a caller who takes them slowly.",
+            registry=self.registry,
+        )
+        self.backlog = Gauge(
+            "impasto_backlog_pictures",
             "Pictures that are being made or wait for it.",
             registry=self.registry,
         )

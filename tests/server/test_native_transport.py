@@ -60,7 +60,7 @@ async def test_a_full_server_refuses_without_a_hint(native: RunningServer) -> No
     async with AsyncClient(native.target) as client:
         large = asyncio.create_task(client.generate(count=16))
         await native.wait_for_in_flight(16)
-        with pytest.raises(ImpastoError, match="16 of 16 pictures in flight, 1 more") as caught:
+        with pytest.raises(ImpastoError, match=r"16 (of 16 )?pictures") as caught:
             await client.generate()
         assert (caught.value.code, caught.value.retry_after) == (
             grpc.StatusCode.RESOURCE_EXHAUSTED,
