@@ -10,7 +10,7 @@ import signal
 from collections.abc import Coroutine
 from typing import Any
 
-from server.access import Access
+from server.access.access import Access
 from server.calls import Calls
 from server.engines.base import Engine
 from server.engines.choice import engine_of
@@ -59,7 +59,7 @@ class Gateway:
         self._settings = settings
         self._metrics = Metrics()
         # pygrpc-native fails a call that sends gRPC's own keys.
-        access = Access.of(settings.api_keys)
+        access = Access.of(settings, self._metrics)
         self._tls = _tls(settings)
         self._calls = Calls(self._metrics, access, settings.grpc_transport == "grpcio")
         self._store = _store(settings, self._metrics)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import grpc
 from prometheus_client import Histogram
 
-from server.access import Access
+from server.access.access import Access
+from server.access.limits import Limits
 from server.errors import Unavailable
 from server.telemetry.metrics import Metrics
 
@@ -16,6 +18,33 @@ from server.telemetry.metrics import Metrics
 STALL_SECONDS = 30
 _LOADING = "the server is loading its models; try again soon"
 _DRAINING = "the server is draining; ask another one"
+
+
+class Call:
+    """One call under way.
+
+    Args:
+        limits: what it counts towards; None: nothing.
+        delivered: is called once its answer has left.
+    """
+
+    __slots__ = ("_delivered", "_limits")
+
+    def __init__(self, limits: Limits | None, delivered: Callable[[], None]) -> None:
+        """Keep the parts."""
+        self._limits = limits
+        self._delivered = delivered
+
+    def answered(self) -> None:
+        """The handler has ended; what it has sent may wait for its caller for ever."""
+        if self._limits is not None:
+            self._limits.leave()
+            self._limits = None
+
+    def delivered(self, _: object = None) -> None:
+        """The answer has left or was given up, which is later than the end of the handler."""
+        self.answered()
+        self._delivered()
 
 
 class Calls:
@@ -52,8 +81,8 @@ class Calls:
         """Accept calls from now on."""
         self._refusal = None
 
-    def begin(self, method: str, authorization: str | None) -> None:
-        """Count a call; `end` must follow once its answer is sent or given up.
+    def begin(self, method: str, authorization: str | None) -> Call:
+        """Count a call; its `delivered` must follow once its answer is sent or given up.
 
         Args:
             method: its name.
@@ -62,16 +91,19 @@ class Calls:
         Raises:
             Unauthenticated, Forbidden: its caller may not make it.
             Unavailable: calls are not accepted.
+            Overloaded: its caller makes too many.
         """
         self._begun.inc()
-        self._access.check(method, authorization)
+        limits = self._access.check(method, authorization)
         if self._refusal is not None:
             raise Unavailable(self._refusal)
+        if limits is not None:
+            limits.enter()
         self._under_way += 1
         self._delivered.clear()
+        return Call(limits, self._end)
 
-    def end(self, _: object = None) -> None:
-        """The answer has left, which is later than the end of the handler."""
+    def _end(self) -> None:
         self._under_way -= 1
         if not self._under_way:
             self._delivered.set()

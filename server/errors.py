@@ -5,6 +5,8 @@ A message names the thing, what was expected, what came and what to do.
 
 from __future__ import annotations
 
+import math
+
 import grpc
 
 _GOT_LENGTH = 100
@@ -77,7 +79,7 @@ class NotSupported(ImpastoError):
 
 
 class Overloaded(ImpastoError):
-    """The request was shed: the server is full.
+    """The request was shed: the server is full, or its caller asks for too much.
 
     Args:
         message: what is full.
@@ -88,7 +90,7 @@ class Overloaded(ImpastoError):
     http_status = 429
 
     def __init__(self, message: str, retry_after: float) -> None:
-        super().__init__(f"{message}; retry after {retry_after:.1f} s")
+        super().__init__(f"{message}; retry after {math.ceil(10 * retry_after) / 10:.1f} s")
         self.retry_after = retry_after
 
 

@@ -54,10 +54,13 @@ def unary(handler: Handler[Servicer, Request, Response]) -> Handler[Servicer, Re
         started = time.monotonic()
         code = grpc.StatusCode.OK
         try:
-            servicer.calls.begin(method, authorization(context))
+            begun = servicer.calls.begin(method, authorization(context))
             # Called when gRPC has written the answer's last byte or given the call up.
-            context.add_done_callback(servicer.calls.end)
-            return await handler(servicer, request, context)
+            context.add_done_callback(begun.delivered)
+            try:
+                return await handler(servicer, request, context)
+            finally:
+                begun.answered()
         except BaseException as error:
             code = _code_of(error, context)
             await _end(servicer, method, error, context)

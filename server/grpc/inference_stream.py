@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 from tritonclient.grpc import service_pb2 as pb
 
-from server.calls import Calls
+from server.calls import Call, Calls
 from server.engines.base import Deadline
 from server.errors import ImpastoError
 from server.grpc.calls import INTERNAL, Context, authorization, details
@@ -29,7 +29,7 @@ _MAX_OUTSTANDING = 64
 @dataclass(frozen=True, slots=True)
 class _Outstanding:
     answer: asyncio.Task[pb.ModelStreamInferResponse]
-    counted: bool
+    call: Call | None
 
 
 class InferenceStream:
@@ -86,23 +86,23 @@ class InferenceStream:
 
     def _start(self, request: pb.ModelInferRequest) -> None:
         try:
-            self._calls.begin(_METHOD, authorization(self._context))
+            call = self._calls.begin(_METHOD, authorization(self._context))
         except ImpastoError as error:
             self._calls.observe(_METHOD, error.code, time.monotonic())
-            item = _Outstanding(_task(_refused(request, error)), False)
+            item = _Outstanding(_task(_refused(request, error)), None)
         else:
             deadline = Deadline.after(self._context.time_remaining())
-            item = _Outstanding(_task(self._answer(request, deadline)), True)
+            item = _Outstanding(_task(self._answer(request, deadline, call)), call)
         self._outstanding.add(item)
         self._queue.put_nowait(item)
 
     def _forget(self, item: _Outstanding) -> None:
         self._outstanding.discard(item)
-        if item.counted:
-            self._calls.end()
+        if item.call is not None:
+            item.call.delivered()
 
     async def _answer(
-        self, request: pb.ModelInferRequest, deadline: Deadline
+        self, request: pb.ModelInferRequest, deadline: Deadline, call: Call
     ) -> pb.ModelStreamInferResponse:
         started = time.monotonic()
         code = grpc.StatusCode.OK
@@ -119,6 +119,7 @@ class InferenceStream:
             code = grpc.StatusCode.INTERNAL
             return _error(request, INTERNAL)
         finally:
+            call.answered()
             self._calls.observe(_METHOD, code, started)
 
     async def _infer(

@@ -43,7 +43,7 @@ class Endpoint:
         """Answer one request; it is under way until its answer is handed over."""
         started = time.monotonic()
         try:
-            self._calls.begin(self._method, Headers(scope=scope).get("authorization"))
+            begun = self._calls.begin(self._method, Headers(scope=scope).get("authorization"))
         except ImpastoError as error:
             self._calls.observe(self._method, error.code, started)
             await _error(error)(scope, receive, send)
@@ -52,7 +52,7 @@ class Endpoint:
             response = await self._respond(Request(scope, receive), started)
             await response(scope, receive, send)
         finally:
-            self._calls.end()
+            begun.delivered()
 
     async def _respond(self, request: Request, started: float) -> Response:
         code = grpc.StatusCode.OK

@@ -25,7 +25,7 @@ _ERRORS = {
     "403": "The key is not good for this.",
     "404": "The model is not served any more, or there is no stored picture of that id.",
     "413": "The request is larger than the server takes.",
-    "429": "The server is full; Retry-After says when to ask again.",
+    "429": "The server is full or the key at its limit; Retry-After says when to ask again.",
     "501": "The server was started without what this needs.",
     "503": "The server is starting or draining.",
 }

@@ -84,6 +84,12 @@ class Metrics:
         self.shed = Counter(
             "impasto_shed", "Calls refused because the server was full.", registry=self.registry
         )
+        self._limited = Counter(
+            "impasto_limited",
+            "Calls refused because a limit of their API key was reached, by that limit.",
+            ["limit"],
+            registry=self.registry,
+        )
         self._cache_lookups = Counter(
             "impasto_cache_lookups",
             "Looks into the response cache, by model and by outcome: hit or miss.",
@@ -113,6 +119,10 @@ class Metrics:
         self._stage_seconds.labels("compute", timing.model).observe(timing.compute_seconds)
         self._batch_size.labels(timing.model).observe(timing.batch_size)
         self._inferences.labels(timing.model, str(timing.threads)).inc()
+
+    def observe_limited(self, limit: str) -> None:
+        """Record a call that a limit of its key refused."""
+        self._limited.labels(limit).inc()
 
     def observe_picture_cache(self, outcome: str) -> None:
         """Record one look into the picture cache."""

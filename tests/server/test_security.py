@@ -1,8 +1,6 @@
 """Who may call, and who may listen in."""
 
 import ssl
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,27 +9,24 @@ import grpc
 import httpx
 import pytest
 import trustme
+from api_keys import make_key, run_keys
 from click.testing import CliRunner
 from impasto import Client, Credentials, ImpastoError
 from impasto.cli import main
-from running_server import ROOT, RunningServer, failed_start, running_server
+from running_server import RunningServer, failed_start, running_server
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
-
-
-def make_key(path: Path, name: str, *scopes: str) -> str:
-    flags = [word for scope in scopes for word in ("--scope", scope)]
-    command = [sys.executable, "-m", "server.keys", "--file", str(path), "--name", name, *flags]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """The file, a key that generates, and one that does everything."""
     path = tmp_path_factory.mktemp("keys") / "keys.json"
-    return path, make_key(path, "studio"), make_key(path, "ops", "generate", "admin")
+    return (
+        path,
+        make_key(path, "studio"),
+        make_key(path, "ops", "--scope", "generate", "--scope", "admin"),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +41,7 @@ def test_the_file_holds_no_key(keys: tuple[Path, str, str]) -> None:
     text = path.read_text()
     assert not any(key in text for key in made)
     assert path.stat().st_mode & 0o077 == 0
-    command = [sys.executable, "-m", "server.keys", "--file", str(path), "--name", "ops"]
-    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    again = run_keys(path, "ops")
     assert again.returncode == 1
     assert "there is a key of the name 'ops'; remove it first" in again.stderr
     assert path.read_text() == text
