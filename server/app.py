@@ -58,10 +58,11 @@ class Gateway:
         """
         self._settings = settings
         self._metrics = Metrics()
-        # pygrpc-native fails a call that sends gRPC's own keys.
-        access = Access.of(settings, self._metrics)
+        self._access = Access.of(settings, self._metrics)
         self._tls = _tls(settings)
-        self._calls = Calls(self._metrics, access, settings.grpc_transport == "grpcio")
+        # pygrpc-native fails a call that sends gRPC's own keys.
+        reserved = settings.grpc_transport == "grpcio"
+        self._calls = Calls(self._metrics, self._access, reserved)
         self._store = _store(settings, self._metrics)
         self._engine: Engine = engine_of(settings, self._metrics)
         self._inference = InferenceService(self._engine, Regions(settings.allow_client_shm))
@@ -85,13 +86,16 @@ class Gateway:
         self._handle_signals(stop)
         await self._http.start()
         pipeline: Pipeline | None = None
-        renewal = asyncio.create_task(self._tls.watch()) if self._tls is not None else None
+        watches = [self._access.watch()]
+        if self._tls is not None:
+            watches.append(self._tls.watch())
+        renewals = [asyncio.create_task(watch) for watch in watches]
         try:
             pipeline = await _unless(stop, self._start())
             await stop.wait()
             await self._drain()
         finally:
-            if renewal is not None:
+            for renewal in renewals:
                 renewal.cancel()
             # First whoever still asks, then who answers.
             await self._http.stop()
@@ -105,6 +109,7 @@ class Gateway:
     async def _start(self) -> Pipeline:
         """Load the models, make a first picture, and answer calls from then on."""
         settings = self._settings
+        await self._access.load()
         if self._store is not None:
             await self._store.start()
         await self._engine.start()

@@ -89,14 +89,14 @@ class Calls:
             authorization: the header of that name.
 
         Raises:
-            Unauthenticated, Forbidden: its caller may not make it.
             Unavailable: calls are not accepted.
+            Unauthenticated, Forbidden: its caller may not make it.
             Overloaded: its caller makes too many.
         """
         self._begun.inc()
-        limits = self._access.check(method, authorization)
         if self._refusal is not None:
             raise Unavailable(self._refusal)
+        limits = self._access.check(method, authorization)
         if limits is not None:
             limits.enter()
         self._under_way += 1

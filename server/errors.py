@@ -58,14 +58,14 @@ class AlreadyExists(ImpastoError):
 
 
 class Unauthenticated(ImpastoError):
-    """The call brings no API key, or an unknown one."""
+    """The call brings no API key or token, or none that is known."""
 
     code = grpc.StatusCode.UNAUTHENTICATED
     http_status = 401
 
 
 class Forbidden(ImpastoError):
-    """The call's API key is not good for it."""
+    """The call's API key or token is not good for it."""
 
     code = grpc.StatusCode.PERMISSION_DENIED
     http_status = 403

@@ -138,6 +138,21 @@ class Settings(BaseSettings):
         description="File of API keys, made by `python -m server.keys`; callers then need one. "
         "Health, metrics and descriptions stay open.",
     )
+    jwt_issuer: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Whose JSON Web Tokens callers may show in the place of API keys, as their "
+        "claim iss says it; the other two --jwt-... flags go with it.",
+    )
+    jwt_audience: str | None = Field(
+        default=None, min_length=1, description="What those tokens' claim aud must hold."
+    )
+    jwt_keys: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File or https URL of the issuer's public keys, a JSON Web Key Set; looked at "
+        "again every five minutes, and when a token names a key that is not there.",
+    )
     port: int = Field(default=8081, ge=0, le=65535, description="gRPC port; 0 picks a free one.")
     grpc_transport: Literal["grpcio", "native"] = Field(
         default="grpcio",
@@ -214,6 +229,15 @@ class Settings(BaseSettings):
                 f"host: {self.host!r} can be reached from other machines; give --tls-certificate "
                 f"and --tls-key, or --allow-plain-text"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_are_described(self) -> Self:
+        fields = (self.jwt_issuer, self.jwt_audience, self.jwt_keys)
+        if any(fields) and not all(fields):
+            raise ValueError("--jwt-issuer, --jwt-audience and --jwt-keys go together")
+        if self.jwt_keys is not None and self.jwt_keys.startswith("http://"):
+            raise ValueError("--jwt-keys: expected a file or an https URL, got an http URL")
         return self
 
     @model_validator(mode="after")

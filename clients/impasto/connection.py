@@ -19,7 +19,8 @@ class Credentials:
     """What a server may want to see, and what it must show.
 
     Attributes:
-        api_key: for servers that want one; without TLS whoever listens in reads it.
+        api_key: for servers that want one, or a JSON Web Token; without TLS whoever listens in
+            reads it.
         tls: whether to talk TLS.
         ca: PEM file of the certificates to trust; None: the system's.
         certificate: PEM file of the certificate chain to show (mutual TLS).

@@ -21,8 +21,8 @@ from server.http.operations import JSON, LINES, MEDIA, Operation
 _REFERENCE = "#/components/schemas/{model}"
 _ERRORS = {
     "400": "A field is out of bounds; the text names it, what was expected and what came.",
-    "401": "The server wants an API key, and none or an unknown one came.",
-    "403": "The key is not good for this.",
+    "401": "The server wants an API key or a token, and none or an unknown one came.",
+    "403": "The key or token is not good for this.",
     "404": "The model is not served any more, or there is no stored picture of that id.",
     "413": "The request is larger than the server takes.",
     "429": "The server is full or the key at its limit; Retry-After says when to ask again.",
@@ -81,7 +81,7 @@ def describe(operations: Sequence[Operation]) -> dict[str, Any]:
             "schemas": schemas["$defs"],
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
-        # Wanted where the server was started with keys.
+        # Wanted where the server was started with keys or an issuer of tokens.
         "security": [{}, {"key": []}],
     }
 

@@ -20,7 +20,8 @@ from running_postgresql import programs, running_postgresql
 from running_s3 import BUCKET, running_s3
 from running_server import RunningServer, failed_start, running_server
 
-from server.access import KeyFile, Scope, new_key
+from server.access.api_keys import KeyFile, new_key
+from server.access.callers import Scope
 
 UNKNOWN = "0" * 32
 

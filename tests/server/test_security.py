@@ -77,7 +77,8 @@ def test_a_key_is_good_for_its_scopes(guarded: RunningServer, keys: tuple[Path, 
     refused = httpx.post(url, headers=bearer)
     assert (refused.status_code, refused.json()["error"]) == (
         403,
-        "RepositoryModelUnload: expected a key with scope 'admin'",
+        "RepositoryModelUnload: expected a key with scope 'admin', or a token with scope "
+        "'impasto:admin'",
     )
     assert httpx.post(url, headers={"Authorization": f"Bearer {ops}"}).status_code == 200
     with InferenceServerClient(guarded.target) as triton:

@@ -64,7 +64,7 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default="",
             envvar="IMPASTO_API_KEY",
             show_envvar=True,
-            help="For servers that want one; rather in the environment than here.",
+            help="Or a JSON Web Token, for servers that want one; rather in the environment than here.",
         ),
         click.option("--tls", is_flag=True, help="Talk TLS; the files below say so, too."),
         click.option("--ca", type=_FILE, help="PEM file of the certificates to trust."),
