@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from server.access.access import Access
 from server.calls import Calls
@@ -38,6 +38,9 @@ from server.telemetry.metrics import Metrics
 from server.threads import Threads
 from server.tls import Tls, TlsFiles
 
+if TYPE_CHECKING:
+    from server.generation.content_credentials import Signer
+
 _log = logging.getLogger(__name__)
 _YOUNG_OBJECTS = 50_000
 _LEAST_BACKLOG = 16
@@ -60,6 +63,7 @@ class Gateway:
         self._metrics = Metrics()
         self._access = Access.of(settings, self._metrics)
         self._tls = _tls(settings)
+        self._signer = _signer(settings)
         # pygrpc-native fails a call that sends gRPC's own keys.
         reserved = settings.grpc_transport == "grpcio"
         self._calls = Calls(self._metrics, self._access, reserved)
@@ -124,7 +128,7 @@ class Gateway:
             catalogue,
             Admission(settings.max_in_flight, _backlog(settings, catalogue), self._metrics),
             threads,
-            Encoder(encoders, self._metrics),
+            Encoder(encoders, self._metrics, self._signer),
             PictureCache(settings.picture_cache_byte_size, self._metrics),
             Keeping(self._store),
             self._metrics,
@@ -195,6 +199,19 @@ def _tls(settings: Settings) -> Tls | None:
         return None
     files = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
     return Tls(files)
+
+
+def _signer(settings: Settings) -> Signer | None:
+    if settings.c2pa_certificate is None or settings.c2pa_key is None:
+        return None
+    try:
+        # An extra that not everybody has.
+        from server.generation.content_credentials import Signer  # noqa: PLC0415
+    except ImportError as error:
+        raise StartupError(
+            "--c2pa-certificate needs the package c2pa-python: pip install '.[content-credentials]'"
+        ) from error
+    return Signer(settings.c2pa_certificate, settings.c2pa_key)
 
 
 async def _unless(stop: asyncio.Event, start: Coroutine[Any, Any, Pipeline]) -> Pipeline:

@@ -153,6 +153,14 @@ class Settings(BaseSettings):
         description="File or https URL of the issuer's public keys, a JSON Web Key Set; looked at "
         "again every five minutes, and when a token names a key that is not there.",
     )
+    c2pa_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate chain to sign Content Credentials (C2PA) with, "
+        "for requests that ask for them.",
+    )
+    c2pa_key: Path | None = Field(
+        default=None, description="PEM file of that certificate's private key."
+    )
     port: int = Field(default=8081, ge=0, le=65535, description="gRPC port; 0 picks a free one.")
     grpc_transport: Literal["grpcio", "native"] = Field(
         default="grpcio",
@@ -229,6 +237,12 @@ class Settings(BaseSettings):
                 f"host: {self.host!r} can be reached from other machines; give --tls-certificate "
                 f"and --tls-key, or --allow-plain-text"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _signing_is_described(self) -> Self:
+        if (self.c2pa_certificate is None) != (self.c2pa_key is None):
+            raise ValueError("--c2pa-certificate and --c2pa-key go together")
         return self
 
     @model_validator(mode="after")

@@ -20,10 +20,12 @@ class EncodingOptions(TypedDict, total=False):
     Attributes:
         picture_format: of `Picture.data`; PNG unless given.
         quality: 1 to 100, of JPEG and WebP; 90 unless given.
+        content_credentials: whether they are signed (C2PA), where the server can.
     """
 
     picture_format: PictureFormat
     quality: int
+    content_credentials: bool
 
 
 class DeliveryOptions(EncodingOptions, total=False):

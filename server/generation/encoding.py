@@ -7,16 +7,20 @@ import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from server.errors import InvalidArgument
 from server.generation.provenance import xmp_packet
 from server.generation.requests import Encoding, OutputFormat
 from server.telemetry.metrics import Metrics
 from server.threads import Threads
+
+if TYPE_CHECKING:
+    from server.generation.content_credentials import Signer
 
 # zlib's fastest level: a third of the default's time for a few per cent more bytes.
 _PNG_COMPRESSION = 1
@@ -32,11 +36,13 @@ class Work(NamedTuple):
         pixels: of the picture.
         source: its digital source type.
         recipe: what makes it again.
+        parent: the file that it was painted over; empty: none.
     """
 
     pixels: np.ndarray
     source: str
     recipe: Mapping[str, Any]
+    parent: bytes = b""
 
 
 def encode(work: Work, encoding: Encoding) -> bytes:
@@ -59,12 +65,10 @@ def encode(work: Work, encoding: Encoding) -> bytes:
     return file.getvalue()
 
 
-def animate(
-    frames: Sequence[np.ndarray], quality: int, frame_milliseconds: int, xmp: bytes
-) -> bytes:
-    """One endless animated WebP of uint8 frames [height, width, 3]."""
+def animate(work: Work, quality: int, frame_milliseconds: int) -> bytes:
+    """One endless animated WebP, of pixels [frames, height, width, 3]."""
     file = io.BytesIO()
-    first, *others = (Image.fromarray(frame) for frame in frames)
+    first, *others = (Image.fromarray(frame) for frame in work.pixels)
     first.save(
         file,
         "WEBP",
@@ -74,7 +78,7 @@ def animate(
         loop=0,
         quality=quality,
         method=_WEBP_EFFORT,
-        xmp=xmp,
+        xmp=xmp_packet(work.source, work.recipe),
     )
     return file.getvalue()
 
@@ -85,26 +89,55 @@ class Encoder:
     Args:
         threads: where.
         metrics: where its latency goes.
+        signer: what makes Content Credentials; None: the server has no certificate.
     """
 
-    def __init__(self, threads: Threads, metrics: Metrics) -> None:
+    def __init__(self, threads: Threads, metrics: Metrics, signer: Signer | None) -> None:
         """Keep the parts."""
         self._threads = threads
+        self._signer = signer
         self._seconds = metrics.encode_seconds
+
+    def check(self, encoding: Encoding) -> None:
+        """Check that what is asked for can be done, before anything is.
+
+        Raises:
+            InvalidArgument: it cannot.
+        """
+        if not encoding.content_credentials:
+            return
+        if self._signer is None:
+            raise InvalidArgument(
+                "content_credentials", "false: the server has no certificate to sign with", True
+            )
+        self._signer.check()
 
     async def encode_all(self, pictures: Sequence[Work], encoding: Encoding) -> list[bytes]:
         """The bytes of pictures, in their order."""
         if encoding.format is OutputFormat.RAW_RGB8:
             # Copying a picture takes less than handing it to a thread.
             return [self._measured(partial(encode, picture, encoding)) for picture in pictures]
-        work = (self._run(partial(encode, picture, encoding)) for picture in pictures)
+        work = (self._run(partial(self._encoded, picture, encoding)) for picture in pictures)
         return await asyncio.gather(*work)
 
-    async def animate(
-        self, frames: Sequence[np.ndarray], quality: int, frame_milliseconds: int, xmp: bytes
-    ) -> bytes:
+    async def animate(self, work: Work, encoding: Encoding, frame_milliseconds: int) -> bytes:
         """See the function of that name."""
-        return await self._run(partial(animate, frames, quality, frame_milliseconds, xmp))
+        return await self._run(partial(self._animated, work, encoding, frame_milliseconds))
+
+    def _encoded(self, work: Work, encoding: Encoding) -> bytes:
+        return self._signed(encode(work, encoding), work, encoding, encoding.format)
+
+    def _animated(self, work: Work, encoding: Encoding, frame_milliseconds: int) -> bytes:
+        data = animate(work, encoding.quality, frame_milliseconds)
+        return self._signed(data, work, encoding, OutputFormat.WEBP)
+
+    def _signed(
+        self, data: bytes, work: Work, encoding: Encoding, output_format: OutputFormat
+    ) -> bytes:
+        if not encoding.content_credentials:
+            return data
+        assert self._signer is not None
+        return self._signer.sign(data, output_format, work)
 
     def close(self) -> None:
         """Start nothing more."""

@@ -109,6 +109,7 @@ class Generation:
         chain = self._parts.catalogue.chain(request.model)
         self._parts.keeping.check(request.store)
         self._parts.check_count("count", request.pictures)
+        self._parts.encoder.check(request)
         chain.stylizer.check(request)
         chain.class_of(request.label)
         chain.size_of(request.size)

@@ -20,7 +20,6 @@ from server.generation.provenance import (
     seed_text,
     style_recipe,
     told,
-    xmp_packet,
 )
 from server.generation.requests import InterpolationRequest, Waypoint
 from server.generation.timings import Timings
@@ -85,6 +84,7 @@ class Interpolation:
         chain = self._parts.catalogue.chain(request.model)
         self._parts.keeping.check(request.store)
         self._parts.check_count("frames", request.frames)
+        self._parts.encoder.check(request)
         for _, point in _ends(request):
             chain.stylizer.check(point)
         chain.class_of(request.label)
@@ -130,11 +130,9 @@ class Interpolation:
         deadline.check("encoding")
         origin = Origin(chain.model, made.version)
         recipe = _recipe(chain, request, origin)
-        xmp = xmp_packet(GENERATED, recipe)
+        work = Work(made.pixels, GENERATED, recipe)
         with timings.measure("encode"):
-            data = await self._parts.encoder.animate(
-                list(made.pixels), request.quality, request.frame_milliseconds, xmp
-            )
+            data = await self._parts.encoder.animate(work, request, request.frame_milliseconds)
         label = chain.label(int(draft.labels[0]))
         height, width = made.pixels.shape[1:3]
         picture = EncodedPicture(data, width, height, label=label, recipe=recipe)

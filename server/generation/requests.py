@@ -163,12 +163,20 @@ class Encoding(_Request):
     Attributes:
         format: how pictures are encoded.
         quality: of JPEG and WebP.
+        content_credentials: whether they carry a signed C2PA manifest.
     """
 
     format: Annotated[
         OutputFormat, expected(f"one of {', '.join(known.value for known in OutputFormat)}")
     ] = OutputFormat.PNG
     quality: Annotated[int, Field(ge=1, le=100), expected("a whole number from 1 to 100")] = 90
+    content_credentials: bool = False
+
+    @model_validator(mode="after")
+    def _bare_pixels_carry_nothing(self) -> Self:
+        if self.content_credentials and self.format is OutputFormat.RAW_RGB8:
+            raise fault("png, jpeg or webp with content_credentials", "format", self.format.value)
+        return self
 
 
 class Delivery(Encoding):
@@ -216,8 +224,12 @@ class GenerationRequest(Painting, Delivery):
 
     @property
     def reproducible(self) -> bool:
-        """Whether the same request makes the same bytes again: its seed is not drawn."""
-        return bool(self.latents) or "seed" in self.model_fields_set
+        """Whether the same request makes the same bytes again: its seed is not drawn.
+
+        No signature is made twice.
+        """
+        determined = bool(self.latents) or "seed" in self.model_fields_set
+        return determined and not self.content_credentials
 
     def turn(self, index: int) -> int:
         """The number by which picture `index` takes its turn among the classes."""

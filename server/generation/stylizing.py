@@ -47,6 +47,7 @@ class Stylization:
         stylizer = self._parts.catalogue.default.stylizer
         stylizer.check(request)
         self._parts.keeping.check(request.store)
+        self._parts.encoder.check(request)
         timings, threads = Timings(), self._parts.threads
         read = partial(PictureFile, request.picture, "picture", request.max_side)
         # Even the header of a file that somebody sends is work, and not for the event loop.
@@ -64,7 +65,7 @@ class Stylization:
             origin = Origin(stylizer.model, painted.version)
             recipe = origin_recipe(origin) | painting_recipe(request)
             with timings.measure("encode"):
-                work = Work(painted.pixels[0], PAINTED_OVER, recipe)
+                work = Work(painted.pixels[0], PAINTED_OVER, recipe, request.picture)
                 (data,) = await self._parts.encoder.encode_all([work], request)
         height, width = painted.pixels.shape[1:3]
         pictures = [EncodedPicture(data, width, height, recipe=recipe)]

@@ -64,12 +64,17 @@ class Output:
                 f"{SUFFIXES[self.format]}, or to a folder (a name with a slash at the end)"
             )
 
-    def check_grid(self, count: int) -> None:
-        """Check that so many pictures can be written.
+    def check_grid(self, count: int, signed: bool) -> None:
+        """Check that so many pictures can be written, and keep their signatures.
 
         Raises:
             click.UsageError: says what would do.
         """
+        if count > 1 and not self.is_folder and signed:
+            raise click.UsageError(
+                "several pictures in one file make a grid, which nobody has signed; give a folder "
+                "(a name with a slash at the end)"
+            )
         if count > 1 and not self.is_folder and self.format is not PictureFormat.PNG:
             raise click.UsageError(
                 f"several pictures in one file make a PNG grid; for {self.format.value} give a "

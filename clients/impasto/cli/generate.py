@@ -8,8 +8,8 @@ from impasto.cli.files import FORMAT_NAMES, Output
 from impasto.cli.options import (
     SEED,
     Connect,
+    encoding_options,
     model_options,
-    quality_option,
     server_options,
     store_option,
     style_of,
@@ -40,7 +40,7 @@ from impasto.options import GenerateOptions
     type=click.Choice(FORMAT_NAMES),
     help="Of the files; absent: what the file's name says, or PNG.",
 )
-@quality_option
+@encoding_options
 @store_option
 @click.option(
     "-o",
@@ -65,6 +65,7 @@ def generate(
     format_name: str | None,
     quality: int,
     store: bool,
+    content_credentials: bool,
     output: str,
     connect: Connect,
 ) -> None:
@@ -77,7 +78,7 @@ def generate(
     impasto generate --model fashion --label Sneaker --style my_painting.jpg -o shoe.webp
     """
     place = Output(output, format_name)
-    place.check_grid(count)
+    place.check_grid(count, content_credentials)
     options = GenerateOptions(
         seed=seed,
         count=count,
@@ -91,6 +92,7 @@ def generate(
         picture_format=place.format,
         quality=quality,
         store=store,
+        content_credentials=content_credentials,
     )
     if truncation is not None:
         options["truncation"] = truncation

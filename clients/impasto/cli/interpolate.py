@@ -8,8 +8,8 @@ from impasto.cli.files import Output, described
 from impasto.cli.options import (
     SEED,
     Connect,
+    encoding_options,
     model_options,
-    quality_option,
     server_options,
     store_option,
     style_of,
@@ -34,7 +34,7 @@ from impasto.pictures import PictureFormat
 @click.option(
     "--milliseconds", type=click.IntRange(0, 2**32 - 1), default=80, help="Of an animation's frame."
 )
-@quality_option
+@encoding_options
 @store_option
 @click.option(
     "-o",
@@ -57,6 +57,7 @@ def interpolate(
     milliseconds: int,
     quality: int,
     store: bool,
+    content_credentials: bool,
     output: str,
     connect: Connect,
 ) -> None:
@@ -78,6 +79,7 @@ def interpolate(
         preserve_colour=preserve_colour,
         quality=quality,
         store=store,
+        content_credentials=content_credentials,
     )
     with connect() as client:
         if not place.is_folder:

@@ -64,7 +64,7 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default="",
             envvar="IMPASTO_API_KEY",
             show_envvar=True,
-            help="Or a JSON Web Token, for servers that want one; rather in the environment than here.",
+            help="Or a JSON Web Token, for servers that want one; rather in the environment.",
         ),
         click.option("--tls", is_flag=True, help="Talk TLS; the files below say so, too."),
         click.option("--ca", type=_FILE, help="PEM file of the certificates to trust."),
@@ -112,11 +112,15 @@ def store_option(command: Command) -> Command:
     )(command)
 
 
-def quality_option(command: Command) -> Command:
-    """--quality."""
-    return click.option(
+def encoding_options(command: Command) -> Command:
+    """--quality and --content-credentials."""
+    quality = click.option(
         "--quality", type=click.IntRange(1, 100), default=90, help="Of JPEG and WebP."
-    )(command)
+    )
+    credentials = click.option(
+        "--content-credentials", is_flag=True, help="Sign the files (C2PA), where the server can."
+    )
+    return quality(credentials(command))
 
 
 def style_of(styles: tuple[str, ...]) -> Style:

@@ -9,7 +9,7 @@ import click
 from impasto.cli.files import Output, described
 from impasto.cli.options import (
     Connect,
-    quality_option,
+    encoding_options,
     server_options,
     store_option,
     style_of,
@@ -26,7 +26,7 @@ from impasto.cli.options import (
     default=1024,
     help="Pixels; a picture whose longer side is over that is made smaller first.",
 )
-@quality_option
+@encoding_options
 @store_option
 @click.option("-o", "--output", type=click.Path(), required=True, help="File, or a folder.")
 @server_options
@@ -38,6 +38,7 @@ def stylize(
     max_side: int,
     quality: int,
     store: bool,
+    content_credentials: bool,
     output: str,
     connect: Connect,
 ) -> None:
@@ -58,6 +59,7 @@ def stylize(
             picture_format=place.format,
             quality=quality,
             store=store,
+            content_credentials=content_credentials,
         )
         path = place.write_one(painted, picture.stem)
     click.echo(f"{path}: {described(painted)}")
