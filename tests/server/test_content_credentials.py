@@ -218,6 +218,9 @@ def test_broken_credentials_of_a_photograph_are_the_callers_to_mend(artist: Clie
     assert caught.value.details.startswith(
         "picture: expected a file whose own Content Credentials can be read, or without any, got"
     )
+    # As many as would take long.
+    with pytest.raises(ImpastoError, match="have at most 400 boxes, got 40"):
+        artist.stylize(photo[0].data + 400 * b"jumd", style="spring", content_credentials=True)
     # Who does not ask for a signature has them ignored.
     assert artist.stylize(broken, style="spring")
 
