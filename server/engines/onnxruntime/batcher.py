@@ -11,12 +11,11 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from weakref import WeakKeyDictionary
 
 from server.engines.base import InferenceRequest, InferenceResult
 from server.engines.onnxruntime.brief import Brief, byte_size
 from server.engines.onnxruntime.cores import Cores
-from server.engines.onnxruntime.growth import Growth
+from server.engines.onnxruntime.growth import Growths
 from server.engines.onnxruntime.instances import Instance, Instances
 from server.engines.onnxruntime.model import OnnxModel
 from server.engines.onnxruntime.ordering import Ordering
@@ -67,12 +66,10 @@ class Batcher:
         batching = config.dynamic_batching
         self._batches = config.HasField("dynamic_batching") and config.max_batch_size > 0
         self._preferred = sorted(batching.preferred_batch_size)
-        # How large batches should be, for each program; None where the configuration says it.
+        # How large batches should be; None where the configuration says it.
         says = self._preferred or batching.max_queue_delay_microseconds
         learns = self._batches and not says and not self.instances.on_gpu
-        self._growth: WeakKeyDictionary[Program, Growth] | None = (
-            WeakKeyDictionary() if learns else None
-        )
+        self._growths = Growths() if learns else None
         self._delay = batching.max_queue_delay_microseconds * _MICROSECOND
         self._queue = RequestQueue(config.name, batching)
         self._ordering = Ordering() if batching.preserve_ordering else None
@@ -233,9 +230,10 @@ class Batcher:
             instance = self.instances.acquire(self._dispatch)
             if instance is None:
                 return
-            program = next(iter(self._queue)).program
-            limit = size or min(share, self._paying_size(program))
-            self._start(instance, self._take_batch(min(limit, max(1, program.max_batch_size))))
+            first = next(iter(self._queue))
+            limit = size or min(share, self._paying_size(first))
+            most = max(1, first.program.max_batch_size)
+            self._start(instance, self._take_batch(min(limit, most)))
 
     def _start(self, instance: Instance, batch: list[Entry]) -> None:
         task = asyncio.get_running_loop().create_task(self._execute(instance, batch))
@@ -247,13 +245,11 @@ class Batcher:
         most = max(1, self.config.max_batch_size) if self._batches else 1
         return min(most, math.ceil(self._queue.rows / max(1, self.instances.idle)))
 
-    def _paying_size(self, program: Program) -> int:
-        """How large a batch of this program pays."""
-        if self._growth is None:
+    def _paying_size(self, entry: Entry) -> int:
+        """How large a batch of such requests pays."""
+        if self._growths is None:
             return self.config.max_batch_size
-        if program not in self._growth:
-            self._growth[program] = Growth(program.max_batch_size)
-        return self._growth[program].limit
+        return self._growths.of(entry.program, entry.shapes).limit
 
     def _preferred_size(self) -> int:
         """The largest of the preferred sizes that the waiting requests can fill, or 0."""
@@ -341,8 +337,8 @@ class Batcher:
         if self._at_once and len(runs) == 1:
             self._brief.learn(seconds, sum(byte_size(entry.inputs) for entry in batch))
         # Batches on all cores happen only when there is nothing to join.
-        if self._growth is not None and runs[0].threads == self.instances.leanest.threads:
-            self._growth[program].learn(runs[0].rows, seconds)
+        if self._growths is not None and runs[0].threads == self.instances.leanest.threads:
+            self._growths.of(program, batch[0].shapes).learn(runs[0].rows, seconds)
 
     def _too_late(self) -> DeadlineExceeded:
         return DeadlineExceeded(f"{self.config.name}: the deadline passed")

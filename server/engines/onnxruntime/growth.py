@@ -1,21 +1,31 @@
-"""How large the batches of a model should be on a core: as large as still pays.
+"""How large the batches of a program should be on a core: as large as still pays.
 
 On a GPU a batch costs little more than one request. On a core it depends: weights that are read
 once for many rows make a batch pay, activations that fall out of the cache make it lose, and memory
 grows with the largest batch ever run. So batches start at one row and double while that pays.
+Large pictures fall out of the cache before small ones do: each shape of inputs learns for itself.
 """
 
 from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+from cachetools import LRUCache
+
+from server.engines.onnxruntime.program import Program
+from server.engines.onnxruntime.tensors import Shapes
 
 _SAMPLES = 4
 # Each doubling must make a row this much cheaper, or latency and memory are the better bargain.
 _PAYS = 0.95
 # The load and the machine change; after so many batches the question is open again.
 _REVIEW = 512
+# Callers choose the shapes; the least recently used learns anew when it comes back.
+_SHAPES = 64
 
 
 class Growth:
-    """Learns from a model's batches.
+    """Learns from the batches of one program and shape.
 
     Attributes:
         limit: rows that the next batch should have at most.
@@ -69,3 +79,22 @@ class Growth:
             self.limit = min(2 * self.limit, self._most)
         else:
             self.limit = self._size
+
+
+class Growths:
+    """One `Growth` for each program and each of the shapes that it ran last."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        # Weak: a program holds its models, which a reload should free.
+        self._known: WeakKeyDictionary[Program, LRUCache[Shapes, Growth]] = WeakKeyDictionary()
+
+    def of(self, program: Program, shapes: Shapes) -> Growth:
+        """What batches of that program and those shapes have taught."""
+        by_shapes = self._known.get(program)
+        if by_shapes is None:
+            by_shapes = self._known[program] = LRUCache(_SHAPES)
+        growth = by_shapes.get(shapes)
+        if growth is None:
+            growth = by_shapes[shapes] = Growth(program.max_batch_size)
+        return growth

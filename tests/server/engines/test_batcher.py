@@ -46,7 +46,7 @@ async def test_no_instance_idles_beside_a_queue(make_engine: MakeEngine) -> None
 
 
 async def test_different_shapes_do_not_share_a_batch(make_engine: MakeEngine) -> None:
-    engine = await make_engine()
+    engine = await make_engine("dynamic_batching { preferred_batch_size: 4 }")
     sizes = [8, 16] * 10
     answers = await asyncio.gather(
         *(infer(engine, index, size) for index, size in enumerate(sizes))

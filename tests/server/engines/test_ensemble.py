@@ -62,8 +62,8 @@ async def test_pinned_steps_queue_for_their_own_instances(
     write_model(tmp_path, f"{BATCHES} instance_group {{ count: 1 }}", name="b", added=10)
     write_ensemble(tmp_path, "y", ("a", "x", "s"), ("b", "s", "y"))
     engine = await start_engine(tmp_path)
-    results = await asyncio.gather(*(ask(engine, row(i), model="all") for i in range(17)))
-    assert [result.outputs["y"][0, 0] for result in results] == [i + 11 for i in range(17)]
+    results = await asyncio.gather(*(ask(engine, row(i), model="all") for i in range(60)))
+    assert [result.outputs["y"][0, 0] for result in results] == [i + 11 for i in range(60)]
     assert max(result.stages[1].batch_size for result in results) == 4
 
 

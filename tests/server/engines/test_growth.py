@@ -1,12 +1,19 @@
 """Batches on a core grow while that pays."""
 
 import asyncio
-from collections.abc import Callable
+import gc
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from weakref import ref
 
+import numpy as np
 import pytest
 from tiny_calls import MakeEngine, infer
 
-from server.engines.onnxruntime.growth import Growth
+from server.engines.onnxruntime.growth import Growth, Growths
+from server.engines.onnxruntime.model import OnnxModel
+from server.engines.onnxruntime.program import Program
 
 
 def sizes(growth: Growth, cost: Callable[[int], float], batches: int) -> list[int]:
@@ -74,3 +81,63 @@ async def test_a_flood_of_small_requests_ends_up_in_large_batches(make_engine: M
 
     callers = await asyncio.gather(*(caller() for _ in range(12)))
     assert {size for caller in callers for size in caller[20:30]} & {3, 4}
+
+
+def program() -> Program:
+    model = SimpleNamespace(config=SimpleNamespace(max_batch_size=8))
+    return Program([SimpleNamespace(model=model)], ["y"])  # type: ignore[list-item]
+
+
+def test_one_shape_grows_after_another_decided_that_batches_do_not_pay() -> None:
+    growths, ran = Growths(), program()
+    small, large = ((3, 64, 64),), ((3, 256, 256),)
+    assert sizes(growths.of(ran, small), lambda rows: rows * 1.0, 60)[-1] == 1
+    assert sizes(growths.of(ran, large), lambda rows: 1.0, 60)[-1] == 8
+    assert growths.of(ran, small).limit == 1
+    assert growths.of(program(), large).limit == 1, "another program knows nothing of it"
+
+
+def test_so_many_shapes_are_remembered_and_the_least_used_is_forgotten() -> None:
+    growths, ran = Growths(), program()
+    kept, forgotten = growths.of(ran, ((0,),)), growths.of(ran, ((1,),))
+    for side in range(2, 65):
+        growths.of(ran, ((0,),))
+        growths.of(ran, ((side,),))
+    assert growths.of(ran, ((0,),)) is kept
+    assert growths.of(ran, ((1,),)) is not forgotten
+
+
+def test_what_was_learnt_of_a_reloaded_model_does_not_keep_it_in_memory() -> None:
+    growths, ran = Growths(), program()
+    growths.of(ran, ())
+    gone = ref(ran)
+    del ran
+    gc.collect()
+    assert gone() is None
+
+
+async def test_a_mixed_flood_batches_the_shape_for_which_that_pays(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(
+        self: OnnxModel,
+        session: int,
+        outputs: Sequence[str],
+        inputs: Mapping[str, np.ndarray],
+        stay: bool = False,
+    ) -> list[np.ndarray]:
+        rows, size = inputs["x"].shape
+        # Of rows of 8 numbers two cost as much as four alone, of rows of 16 as much as one.
+        time.sleep(0.001 * (rows**2 if size == 8 else 1))
+        return [inputs["x"] + 1]
+
+    monkeypatch.setattr(OnnxModel, "run", run)
+    engine = await make_engine()
+
+    async def caller(size: int) -> list[int]:
+        return [(await infer(engine, value, size))[1] for value in range(40)]
+
+    batched = await asyncio.gather(*(caller(size) for size in [8, 16] * 8))
+    last = [max(caller[30:]) for caller in batched]
+    assert set(last[0::2]) == {1}
+    assert set(last[1::2]) <= {3, 4}, last
