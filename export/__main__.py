@@ -10,7 +10,7 @@ import click
 import torch
 
 from export.errors import ExportError
-from export.models import ExportedModel, gan_models, style_models
+from export.models import OWN_SIZE, ExportedModel, gan_models, style_models
 from export.onnx_file import write_onnx
 from export.parity import check_parity
 from export.repository import (
@@ -61,8 +61,11 @@ def export_all(
         if style_run is not None:
             write_style_table(staging / "stylizer", style_run)
         for run, (generator, _) in zip(gans, pairs, strict=True):
-            config = ensemble_config(run.name, generator, code)
-            write_ensemble(new_entry(staging, run.name), config)
+            ensembles = [ensemble_config(run.name, generator, code)]
+            if name := generator.parameters.get(OWN_SIZE):
+                ensembles.append(ensemble_config(name, generator, code, "image"))
+            for config in ensembles:
+                write_ensemble(new_entry(staging, config.name), config)
     click.echo(f"{repository}: {', '.join(model.name for model in models)}")
 
 

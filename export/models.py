@@ -25,6 +25,10 @@ from training.style.networks import Stylizer
 
 ANY = -1
 STYLE_ENCODER = "style_encoder"
+# Parameter of a generator: the ensemble that paints its pictures as they are, not enlarged. Grey
+# ones have none: the stylizer takes colours.
+OWN_SIZE = "impasto.own_size"
+_COLOURS = 3
 _GAN_RECIPE = (
     "network",
     "discriminator",
@@ -111,6 +115,8 @@ def gan_models(run: Path, layout: DataLayout) -> list[ExportedModel]:
     metadata["training.grid"] = f"{run.name}.png"
     discriminator_name = f"{run.name}_discriminator"
     parameters = {"impasto.discriminator": discriminator_name}
+    if config["channels"] == _COLOURS:
+        parameters[OWN_SIZE] = f"{run.name}_{side}"
     if classes:
         metadata["training.classes"] = ",".join(config["classes"])
         # Names of folders, which may hold any separator.

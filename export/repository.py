@@ -12,7 +12,6 @@ from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from export.errors import ExportError
-from export.graphs import CANVAS_SIZE
 from export.models import ExportedModel, TensorSpec
 
 MAX_BATCH_SIZE = 8
@@ -71,24 +70,27 @@ def model_config(model: ExportedModel) -> ModelConfig:
     return config
 
 
-def ensemble_config(name: str, generator: ExportedModel, code: TensorSpec) -> ModelConfig:
-    """The chain: the generator's canvas is painted by the stylizer."""
+def ensemble_config(
+    name: str, generator: ExportedModel, code: TensorSpec, source: str = "canvas"
+) -> ModelConfig:
+    """The chain: one of the generator's outputs is painted by the stylizer."""
+    _, height, width = next(spec.dims for spec in generator.outputs if spec.name == source)
     config = ModelConfig(name=name, platform="ensemble", max_batch_size=MAX_BATCH_SIZE)
     _add_tensors(
         config,
         [*generator.inputs, code],
-        [TensorSpec("pixels", "TYPE_UINT8", (CANVAS_SIZE, CANVAS_SIZE, 3))],
+        [TensorSpec("pixels", "TYPE_UINT8", (height, width, 3))],
     )
     config.ensemble_scheduling.step.add(
         model_name=generator.name,
         model_version=-1,
         input_map={spec.name: spec.name for spec in generator.inputs},
-        output_map={"canvas": "canvas"},
+        output_map={source: source},
     )
     config.ensemble_scheduling.step.add(
         model_name="stylizer",
         model_version=-1,
-        input_map={"image": "canvas", "style_code": "style_code"},
+        input_map={"image": source, "style_code": "style_code"},
         output_map={"pixels": "pixels"},
     )
     return config

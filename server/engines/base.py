@@ -154,6 +154,13 @@ class Engine(Protocol):
     async def model_ready(self, model: str, version: str = "") -> bool:
         """Whether `infer` would find the model; False where it is not there."""
 
+    async def versions(self, model: str) -> list[str]:
+        """The served versions of a model, oldest first; cheap where the engine is in the process.
+
+        Raises:
+            NotFound: none is served.
+        """
+
     async def metadata(self, model: str, version: str = "") -> ModelMetadataResponse:
         """The model's versions and tensors; shapes begin with -1 where there is a batch axis."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from server.engines.base import (
     InferenceResult,
     StageTiming,
 )
-from server.errors import InvalidArgument, StartupError
+from server.errors import InvalidArgument, NotFound, StartupError
 from server.generation.generator import IMAGE, Generator, enlarge
 from server.generation.ranking import Ranking
 from server.generation.stylizer import PIXELS, STYLE_CODE, Painted, Stylizer
@@ -60,7 +61,34 @@ class ChainResult:
 
     pixels: np.ndarray
     version: str
-    stages: list[StageTiming] = field(default_factory=list)
+    stages: Sequence[StageTiming] = ()
+
+
+class PictureModel(NamedTuple):
+    """An ensemble that makes painted pictures.
+
+    Attributes:
+        name: of the model.
+        width: of its pictures, in pixels.
+        height: of its pictures, in pixels.
+        batch: greatest number of pictures that it makes at once.
+    """
+
+    name: str
+    width: int
+    height: int
+    batch: int
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> PictureModel:
+        """That of a configuration in which `chain_fault` found none."""
+        height, width = next(item.dims[:2] for item in config.output if item.name == PIXELS)
+        return cls(config.name, width, height, config.max_batch_size)
+
+    @property
+    def side(self) -> int:
+        """Pixels on the longer side."""
+        return max(self.width, self.height)
 
 
 class ChainParts(NamedTuple):
@@ -71,6 +99,7 @@ class ChainParts(NamedTuple):
         stylizer: paints them.
         ranking: judges candidates; None without a discriminator.
         classes: names of the classes that the generator knows.
+        own_size: paints the small pictures as they are; None: the models do it in turn.
         threads: where pictures are enlarged.
     """
 
@@ -78,6 +107,7 @@ class ChainParts(NamedTuple):
     stylizer: Stylizer
     ranking: Ranking | None
     classes: tuple[str, ...]
+    own_size: PictureModel | None
     threads: Threads
 
 
@@ -89,6 +119,7 @@ class Chain:
         stylizer: what paints.
         ranking: what judges candidates; None without a discriminator.
         classes: names of the classes that its generator knows.
+        own_size: what paints its generator's pictures as they are; None where nothing is.
         latent_size: length of a latent.
         width: of its pictures, in pixels.
         height: of its pictures, in pixels.
@@ -116,10 +147,12 @@ class Chain:
         self.stylizer = parts.stylizer
         self.ranking = parts.ranking
         self.classes = parts.classes
+        self.own_size = parts.own_size
         self._generator = parts.generator
         self._threads = parts.threads
-        self.batch = config.max_batch_size
         self._engine = engine
+        self._ensemble = PictureModel.of(config)
+        _, self.width, self.height, self.batch = self._ensemble
         sizes = {item.name: item.dims[0] for item in config.input}
         self.latent_size = sizes[LATENT]
         if sizes.get(LABEL, 0) != len(self.classes):
@@ -127,10 +160,7 @@ class Chain:
                 f"model {config.name!r}: {LABEL} has {sizes.get(LABEL, 0)} classes, the generator "
                 f"names {len(self.classes)}; mend impasto.classes in the generator's config.pbtxt"
             )
-        self.height, self.width = next(
-            item.dims[:2] for item in config.output if item.name == PIXELS
-        )
-        self.sizes = tuple(sorted({*parts.generator.sizes, max(self.width, self.height)}))
+        self.sizes = tuple(sorted({*parts.generator.sizes, self._ensemble.side}))
 
     def class_of(self, label: str) -> int | None:
         """The number of a class; None where none is named.
@@ -152,14 +182,14 @@ class Chain:
             InvalidArgument: there is no such size.
         """
         if not size:
-            return max(self.width, self.height)
+            return self._ensemble.side
         if size not in self.sizes:
             raise InvalidArgument("size", f"one of {', '.join(map(str, self.sizes))}", size)
         return size
 
     def cost(self, size: int) -> int:
         """What a picture of that size takes, in painted pictures of the chain's own size."""
-        return math.ceil((self.size_of(size) / max(self.width, self.height)) ** 2)
+        return math.ceil((self.size_of(size) / self._ensemble.side) ** 2)
 
     def label(self, number: int) -> str:
         """The name of a class; empty without classes."""
@@ -171,58 +201,56 @@ class Chain:
         Raises:
             NotFound: the ensemble is not served any more.
         """
-        versions = (await self._engine.metadata(self.model)).versions
-        return max(versions, key=int)
+        return (await self._engine.versions(self.model))[-1]
 
     async def warm_up(self) -> None:
-        """Make one picture: a model's first run allocates memory that no caller should wait for.
+        """Make a picture of each ensemble.
+
+        A model's first run allocates memory that no caller should wait for.
 
         Raises:
-            StartupError: the picture is not of the declared size.
+            StartupError: a picture is not of the declared size.
         """
         draft = Draft(np.ones((1, self.latent_size), np.float32), np.zeros(1, np.int64))
-        result = await self.run(draft, self.stylizer.table.mix({})[None], NEVER)
-        made, declared = list(result.pixels.shape[1:]), [self.height, self.width, 3]
-        if made != declared:
-            raise StartupError(
-                f"model {self.model!r}: {PIXELS} is declared as {declared}, the models make "
-                f"{made}; mend its config.pbtxt"
-            )
+        code = self.stylizer.table.mix({})[None]
+        for ensemble in filter(None, (self._ensemble, self.own_size)):
+            result = await self._run_ensemble(ensemble, draft, code, NEVER)
+            made, declared = result.pixels.shape[1:], (ensemble.height, ensemble.width, 3)
+            if made != declared:
+                raise StartupError(
+                    f"model {ensemble.name!r}: {PIXELS} is declared as {list(declared)}, the "
+                    f"models make {list(made)}; mend its config.pbtxt"
+                )
         if self.ranking is not None:
             await self.ranking.scores(self.inputs(draft), NEVER)
 
-    async def run(self, draft: Draft, codes: np.ndarray, deadline: Deadline) -> ChainResult:
+    async def run(
+        self, draft: Draft, codes: np.ndarray, size: int, deadline: Deadline
+    ) -> ChainResult:
         """Make the pictures of a draft, painted by style codes float32 [pictures, code_size].
 
-        Requests above the ensemble's max_batch_size are cut into several.
+        The sizes that no ensemble makes come out of its models in turn.
+
+        Args:
+            draft: what the pictures are made from.
+            codes: how they are painted.
+            size: pixels on the longer side, one of `sizes`.
+            deadline: when the caller stops waiting.
 
         Raises:
             ImpastoError: whatever the engine raises; the other parts are cancelled then.
         """
-        parts = list(self.parts(len(codes)))
-        if len(parts) == 1:
-            result = await self._run_part(draft, codes, deadline)
-            return ChainResult(result.outputs[PIXELS], result.version, list(result.stages))
-        results = await gathered(
-            self._run_part(draft.part(part), codes[part], deadline) for part in parts
-        )
-        pixels = np.concatenate([result.outputs[PIXELS] for result in results])
-        stages = [timing for result in results for timing in result.stages]
-        return ChainResult(pixels, results[0].version, stages)
-
-    async def run_sized(
-        self, draft: Draft, codes: np.ndarray, size: int, deadline: Deadline
-    ) -> ChainResult:
-        """The same with `size` pixels on the longer side, one of `sizes`.
-
-        Other sizes than its own come not out of the ensemble, but out of its models in turn.
-        """
-        if size == max(self.width, self.height):
-            return await self.run(draft, codes, deadline)
+        if size == self._ensemble.side:
+            return await self._run_ensemble(self._ensemble, draft, codes, deadline)
         version = await self.version()
+        if self.own_size is not None and size == self.own_size.side:
+            # Where an admin has unloaded it, its models do without.
+            with suppress(NotFound):
+                made = await self._run_ensemble(self.own_size, draft, codes, deadline)
+                return replace(made, version=version)
         painted = await gathered(
             self._paint_sized(draft.part(rows), codes[rows][0], size, deadline)
-            for rows in (slice(row, row + 1) for row in range(len(codes)))
+            for rows in batches(len(codes), 1)
         )
         stages = [timing for picture in painted for timing in picture.stages]
         return ChainResult(np.concatenate([each.pixels for each in painted]), version, stages)
@@ -241,11 +269,6 @@ class Chain:
         painted = await self.stylizer.paint(canvas, code, deadline)
         return painted._replace(stages=[*made.stages, *painted.stages])
 
-    def parts(self, pictures: int) -> Iterator[slice]:
-        """Rows that make one batch each."""
-        for first in range(0, pictures, self.batch):
-            yield slice(first, min(first + self.batch, pictures))
-
     def inputs(self, draft: Draft) -> dict[str, np.ndarray]:
         """The generator's inputs."""
         inputs = {LATENT: draft.latents}
@@ -253,11 +276,32 @@ class Chain:
             inputs[LABEL] = np.eye(len(self.classes), dtype=np.float32)[draft.labels]
         return inputs
 
+    async def _run_ensemble(
+        self, ensemble: PictureModel, draft: Draft, codes: np.ndarray, deadline: Deadline
+    ) -> ChainResult:
+        """Run an ensemble; what is above its max_batch_size is cut into several requests."""
+        if len(codes) <= ensemble.batch:
+            result = await self._run_part(ensemble.name, draft, codes, deadline)
+            return ChainResult(result.outputs[PIXELS], result.version, result.stages)
+        results = await gathered(
+            self._run_part(ensemble.name, draft.part(rows), codes[rows], deadline)
+            for rows in batches(len(codes), ensemble.batch)
+        )
+        pixels = np.concatenate([result.outputs[PIXELS] for result in results])
+        stages = [timing for result in results for timing in result.stages]
+        return ChainResult(pixels, results[0].version, stages)
+
     async def _run_part(
-        self, draft: Draft, codes: np.ndarray, deadline: Deadline
+        self, model: str, draft: Draft, codes: np.ndarray, deadline: Deadline
     ) -> InferenceResult:
         inputs = {**self.inputs(draft), STYLE_CODE: codes}
-        return await self._engine.infer(InferenceRequest(self.model, inputs, deadline=deadline))
+        return await self._engine.infer(InferenceRequest(model, inputs, deadline=deadline))
+
+
+def batches(pictures: int, most: int) -> Iterator[slice]:
+    """Rows of at most so many pictures each."""
+    for first in range(0, pictures, most):
+        yield slice(first, min(first + most, pictures))
 
 
 def chain_fault(config: ModelConfig) -> str:

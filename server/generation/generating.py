@@ -13,7 +13,7 @@ import numpy as np
 from server.engines.base import Deadline
 from server.errors import InvalidArgument
 from server.generation.answers import Answer, EncodedPicture, Origin, StreamedPicture
-from server.generation.chain import Chain, Draft
+from server.generation.chain import Chain, Draft, batches
 from server.generation.encoding import Work
 from server.generation.latents import given_latents, latents
 from server.generation.parts import Parts
@@ -146,7 +146,7 @@ class Generation:
         chosen = await self._chosen(chain, request, wanted, deadline, timings)
         codes = np.repeat(code[None], len(wanted), axis=0)
         with timings.measure("chain"):
-            made = await chain.run_sized(chosen.draft, codes, chain.size_of(request.size), deadline)
+            made = await chain.run(chosen.draft, codes, chain.size_of(request.size), deadline)
         self._parts.observe(made.stages, timings)
         origin = Origin(chain.model, made.version)
         labels = [chain.label(int(number)) for number in chosen.draft.labels]
@@ -223,7 +223,7 @@ async def _scores(chain: Chain, draft: Draft, deadline: Deadline) -> np.ndarray:
     deadline.check("ranking")
     scores = await gathered(
         chain.ranking.scores(chain.inputs(draft.part(part)), deadline)
-        for part in chain.parts(len(draft.labels))
+        for part in batches(len(draft.labels), chain.batch)
     )
     return np.concatenate(scores)
 

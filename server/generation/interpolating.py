@@ -102,7 +102,7 @@ class Interpolation:
         timings: Timings,
     ) -> StreamedPicture:
         deadline.check("a frame")
-        made = await chain.run_sized(draft, codes, chain.size_of(request.size), deadline)
+        made = await chain.run(draft, codes, chain.size_of(request.size), deadline)
         self._parts.observe(made.stages, timings)
         origin = Origin(chain.model, made.version)
         position = index / (request.frames - 1)
@@ -125,7 +125,7 @@ class Interpolation:
         deadline: Deadline,
         timings: Timings,
     ) -> StreamedPicture:
-        made = await chain.run_sized(draft, codes, chain.size_of(request.size), deadline)
+        made = await chain.run(draft, codes, chain.size_of(request.size), deadline)
         self._parts.observe(made.stages, timings)
         deadline.check("encoding")
         origin = Origin(chain.model, made.version)

@@ -8,8 +8,10 @@ import onnx
 import pytest
 import torch
 from click.testing import CliRunner
+from google.protobuf import text_format
 from onnx import numpy_helper
 from synthetic_data import write_random_lite0
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from export.__main__ import main
 from export.errors import ParityError
@@ -103,10 +105,12 @@ def export(runs: Path, target: Path, *gans: str):
 def test_writes_tritons_layout(repository: Path) -> None:
     files = {str(path.relative_to(repository)) for path in repository.rglob("*") if path.is_file()}
     models = [f"{name}_{kind}" for name in GANS for kind in ("generator", "discriminator")]
+    # Grey clothes are no pictures for the stylizer before they are enlarged.
+    ensembles = [*GANS, "scenes_32"]
     assert files == {
-        *(f"{name}/config.pbtxt" for name in (*GANS, *models, "stylizer", "style_encoder")),
+        *(f"{name}/config.pbtxt" for name in (*ensembles, *models, "stylizer", "style_encoder")),
         *(f"{name}/1/model.onnx" for name in (*models, "stylizer", "style_encoder")),
-        *(f"{name}/1/.gitkeep" for name in GANS),
+        *(f"{name}/1/.gitkeep" for name in ensembles),
         "stylizer/styles.json",
         "stylizer/checkpoint-000000010/state.json",
         "stylizer/checkpoint-000000010/tensors.safetensors",
@@ -129,18 +133,22 @@ def test_batch_axis_is_dynamic_and_provenance_is_inside(repository: Path, name: 
 
 
 async def test_the_engine_serves_what_was_exported(repository: Path, runs: Path) -> None:
+    text = (repository / "scenes_generator/config.pbtxt").read_text()
+    generator = text_format.Parse(text, ModelConfig())
+    assert generator.parameters["impasto.own_size"].string_value == "scenes_32"
     engine = OnnxRuntimeEngine(repository)
     await engine.start()
     codes = load_newest(runs / "style").tensors["codes"].numpy()
     inputs = {"latent": np.ones((2, 16), np.float32), "style_code": codes}
     pixels = (await engine.infer(InferenceRequest("scenes", inputs))).outputs["pixels"]
+    small = (await engine.infer(InferenceRequest("scenes_32", inputs))).outputs["pixels"]
     inputs["label"] = np.eye(3, dtype=np.float32)[:2]
     clothes = (await engine.infer(InferenceRequest("clothes", inputs))).outputs["pixels"]
     image = {"image": np.zeros((1, 3, 61, 48), np.float32)}
     code = (await engine.infer(InferenceRequest("style_encoder", image))).outputs["style_code"]
     await engine.close()
-    for made in (pixels, clothes):
-        assert (made.shape, made.dtype) == ((2, 256, 256, 3), np.uint8)
+    for made, side in ((pixels, 256), (small, 32), (clothes, 256)):
+        assert (made.shape, made.dtype) == ((2, side, side, 3), np.uint8)
         assert not np.array_equal(made[0], made[1])
     assert code.shape == (1, codes.shape[1])
 

@@ -170,6 +170,17 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         edit("landscapes/config.pbtxt", "dims: 256\n  dims: 256", "dims: 128\n  dims: 128"),
         ["pixels is declared as [128, 128, 3], the models make [256, 256, 3]"],
     ),
+    "no ensemble for the own size": (
+        edit("landscapes_generator/config.pbtxt", "landscapes_64", "stylizer"),
+        [
+            "model 'stylizer': expected inputs ",
+            "impasto.own_size in that of 'landscapes_generator'",
+        ],
+    ),
+    "own size of another side": (
+        edit("landscapes_64/config.pbtxt", "dims: 64\n  dims: 64", "dims: -1\n  dims: -1"),
+        ["model 'landscapes_64': expected inputs ", "impasto.own_size"],
+    ),
     "ensemble without version": (
         remove("landscapes/1"),
         ["landscapes: expected a version folder"],

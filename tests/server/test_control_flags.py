@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
-from impasto import Client
+from impasto import Client, ImpastoError
 from running_server import REPOSITORY, RunningServer, failed_start, running_server
 from tiny_models import write_model
 from tritonclient.utils import InferenceServerException
@@ -48,6 +48,39 @@ def test_explicit(repository: Path) -> None:
                 add_one(client)
             assert caught.value.status() == "StatusCode.NOT_FOUND"
             assert client.is_server_ready()
+
+
+def test_small_pictures_follow_the_chain_whether_their_ensemble_is_served(
+    repository: Path,
+) -> None:
+    flags = ("--model-control-mode", "explicit", "--load-model", "landscapes")
+    asked = {"seed": 7, "count": 2, "size": 64, "style": "great_wave"}
+    with running_server(
+        "--model-repository", str(repository), *flags, "--load-model", "landscapes_64"
+    ) as server:
+        with triton.InferenceServerClient(server.target) as client, Client(server.target) as ours:
+
+            def made_together() -> int:
+                (stats,) = client.get_inference_statistics("landscapes_64").model_stats
+                return stats.inference_count
+
+            assert [model.name for model in ours.models()] == ["landscapes"]
+            before = made_together()
+            pictures = ours.generate(**asked)
+            assert made_together() == before + 2
+            # A size of a chain has the chain's version, and goes with it.
+            assert pictures[0].model_version == "1"
+            (repository / "landscapes/2").mkdir()
+            client.load_model("landscapes")
+            assert ours.generate(**asked)[0].model_version == "2"
+            (repository / "landscapes/2").rmdir()
+            client.load_model("landscapes")
+            client.unload_model("landscapes_64")
+            assert ours.generate(**asked) == pictures
+            client.load_model("landscapes_64")
+            client.unload_model("landscapes")
+            with pytest.raises(ImpastoError, match="landscapes"):
+                ours.generate(**asked)
 
 
 def test_several_models_from_the_environment(repository: Path) -> None:

@@ -80,10 +80,14 @@ class OnnxRuntimeEngine:
             return False
         return True
 
+    async def versions(self, model: str) -> list[str]:
+        """See `Engine.versions`."""
+        return list(self._repository.versions(model))
+
     async def metadata(self, model: str, version: str = "") -> ModelMetadataResponse:
         """See `Engine.metadata`."""
         config = self._repository.find(model, version).config
-        return describe(config, [version] if version else list(self._repository.versions(model)))
+        return describe(config, [version] if version else await self.versions(model))
 
     async def config(self, model: str, version: str = "") -> ModelConfig:
         """See `Engine.config`."""

@@ -140,6 +140,10 @@ class TritonEngine:
         except NotFound:
             return False
 
+    async def versions(self, model: str) -> list[str]:
+        """See `Engine.versions`."""
+        return sorted((await self.metadata(model)).versions, key=int)
+
     async def metadata(self, model: str, version: str = "") -> ModelMetadataResponse:
         """See `Engine.metadata`."""
         call = self._calls

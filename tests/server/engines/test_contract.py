@@ -38,7 +38,13 @@ _TRITONS_OWN = (
     "optimization",
     "runtime",
 )
-COMMITTED = ("landscapes_generator", "stylizer", "landscapes_discriminator", "landscapes")
+COMMITTED = (
+    "landscapes_generator",
+    "stylizer",
+    "landscapes_discriminator",
+    "landscapes",
+    "landscapes_64",
+)
 TINY = ("add_one", "busy", "narrow", "impatient", "yielding")
 CODE_SIZE = 1352
 
@@ -126,12 +132,15 @@ async def test_variable_sizes(engine: Engine) -> None:
 
 @needs_triton
 @pytest.mark.parametrize("count", [1, 3, 8])
-async def test_same_pixels(ours: Engine, tritons: Engine, count: int) -> None:
-    request = InferenceRequest("landscapes", painting_inputs(count))
+@pytest.mark.parametrize(("model", "side"), [("landscapes", 256), ("landscapes_64", 64)])
+async def test_same_pixels(
+    ours: Engine, tritons: Engine, model: str, side: int, count: int
+) -> None:
+    request = InferenceRequest(model, painting_inputs(count))
     first, second = [(await item.infer(request)).outputs for item in (ours, tritons)]
     assert first.keys() == second.keys() == {"pixels"}
     assert first["pixels"].dtype == second["pixels"].dtype == np.uint8
-    assert first["pixels"].shape == second["pixels"].shape == (count, 256, 256, 3)
+    assert first["pixels"].shape == second["pixels"].shape == (count, side, side, 3)
     difference = np.abs(first["pixels"].astype(int) - second["pixels"])
     assert difference.max() <= 1
     assert first["pixels"].std() > 10, "flat pictures compare well"
