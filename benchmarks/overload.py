@@ -158,8 +158,7 @@ def main(seconds: float, repetitions: int, seed: int, flags: Sequence[str]) -> N
         f"Capacity: {_with_range(capacities, 1)} painted pictures of 256x256 as raw RGB "
         f"per second, {_CALLERS} callers. The server on one core, whoever asks on another, one "
         f"picture a call; {repetitions} repetitions of {seconds:g} s for each load, latencies of "
-        "all of them and "
-        f"from when each call was due. The shed were told to come back after "
+        f"all of them, from when each call was due. The shed were told to come back after "
         f"{_milliseconds(hints, 0.5):.0f} ms (median), {_milliseconds(hints, 1):.0f} ms at most."
     )
     verdicts = table(["at 3 times the capacity", "wanted", "measured", ""], _verdicts(*loads))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -166,9 +167,15 @@ class Gateway:
 
     async def _drain(self) -> None:
         _log.info("draining: up to %.0f s for accepted requests", self._settings.drain_grace)
+        # First whoever chooses a server shall know, then who asks this one all the same.
         self._http.ready = False
+        await self._grpc.turn_away()
         self._calls.close()
-        await self._grpc.drain(self._calls.delivered(), self._settings.drain_grace)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.drain_grace):
+                await self._calls.delivered()
+        await self._calls.quiet()
+        await self._grpc.stop()
 
 
 def _store(settings: Settings, metrics: Metrics) -> PictureStore | None:

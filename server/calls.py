@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,10 @@ from server.telemetry.metrics import Metrics
 
 # A stream of which nothing is taken for so long ends.
 STALL_SECONDS = 30
+# Connections stay open until nobody has called for so long, so that whoever calls again once its
+# answer has come is told to ask another server. But who does not listen is not waited for.
+_QUIET_SECONDS = 0.5
+_MOST_QUIET_SECONDS = 5.0
 _LOADING = "the server is loading its models; try again soon"
 _DRAINING = "the server is draining; ask another one"
 
@@ -69,6 +74,7 @@ class Calls:
         self._series: dict[tuple[str, grpc.StatusCode], Histogram] = {}
         self._refusal: str | None = _LOADING
         self._under_way = 0
+        self._latest = 0.0
         self._delivered = asyncio.Event()
         self._delivered.set()
 
@@ -94,6 +100,7 @@ class Calls:
             Overloaded: its caller makes too many.
         """
         self._begun.inc()
+        self._latest = time.monotonic()
         if self._refusal is not None:
             raise Unavailable(self._refusal)
         limits = self._access.check(method, authorization)
@@ -124,3 +131,10 @@ class Calls:
     async def delivered(self) -> None:
         """Wait until no call is under way and all answers are sent."""
         await self._delivered.wait()
+
+    async def quiet(self) -> None:
+        """Wait until nobody has called for a moment, but not for ever."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_MOST_QUIET_SECONDS):
+                while (left := self._latest + _QUIET_SECONDS - time.monotonic()) > 0:
+                    await asyncio.sleep(left)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Coroutine
-from typing import Any, Literal
+from typing import Literal
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -83,16 +80,18 @@ class GrpcListener:
         for name in ("", SERVICE, INFERENCE):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
-    async def drain(self, work: Coroutine[Any, Any, None], grace: float) -> None:
-        """Turn NOT_SERVING, give `work` up to `grace` seconds, then close all connections.
-
-        The connections stay as they are while there is work: once told to go away, gRPC closes a
-        connection on its last answer's heels, and the system may then discard what the caller has
-        not read yet. An idle connection is closed after a round trip, when everything was read.
-        """
+    async def turn_away(self) -> None:
+        """Say NOT_SERVING by the health service from now on; calls are answered as before."""
         await self._health.enter_graceful_shutdown()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(work, grace)
+
+    async def stop(self) -> None:
+        """Close all connections; all answers must have left, and nobody should be calling.
+
+        Once told to go away, gRPC closes a connection on its last answer's heels, and the system
+        may then discard what the caller has not read yet; an idle connection is closed after a
+        round trip, when everything was read. Calls that gRPC holds for us at this moment end as
+        CANCELLED (https://github.com/grpc/grpc/issues/41785).
+        """
         await self._server.stop(_LINGER_SECONDS)
 
 

@@ -14,7 +14,7 @@ import grpc
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from server.calls import Calls
 from server.errors import Cancelled, ImpastoError, Overloaded, Unauthenticated
@@ -50,7 +50,10 @@ class Endpoint:
             return
         try:
             response = await self._respond(Request(scope, receive), started)
-            await response(scope, receive, send)
+            if not self._calls.accepting:
+                # The caller's next request is for another server.
+                response.headers["Connection"] = "close"
+            await response(scope, receive, _delivering(send))
         finally:
             begun.delivered()
 
@@ -89,6 +92,22 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -
     finally:
         gone.cancel()
         task.cancel()
+
+
+def _delivering(send: Send) -> Send:
+    """A `send` that returns once the answer has left, all but what a connection always buffers.
+
+    Only the part after the next one waits for those before it, so an empty one is sent last.
+    """
+
+    async def deliver(message: Message) -> None:
+        last = message["type"] == "http.response.body" and not message.get("more_body")
+        if last and message.get("body"):
+            await send({**message, "more_body": True})
+            message = {"type": "http.response.body"}
+        await send(message)
+
+    return deliver
 
 
 def json_response(document: Any, status: int = 200) -> Response:
