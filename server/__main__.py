@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-from typing import NoReturn
 
 import uvloop
 from pydantic import ValidationError
@@ -13,25 +11,25 @@ from pydantic_settings import CliApp
 
 from server.app import Gateway
 from server.errors import ImpastoError
+from server.logs import log_to_standard_error, refuse
 from server.settings import Settings
+from server.workers import serve_with_workers
 
 
 def main() -> None:
     """Serve as the command line and the environment say; exit status 1 where that fails."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_standard_error()
     try:
-        uvloop.run(_serve(CliApp.run(Settings)))
+        settings = CliApp.run(Settings)
+        if settings.workers > 1:
+            sys.exit(serve_with_workers(settings))
+        uvloop.run(_serve(settings))
     except ValidationError as error:
-        _refuse("; ".join(_setting_fault(fault) for fault in error.errors()))
+        refuse("; ".join(_setting_fault(fault) for fault in error.errors()))
     except ImpastoError as error:
-        _refuse(str(error))
+        refuse(str(error))
     except KeyboardInterrupt:
-        _refuse("interrupted while the models were loading")
-
-
-def _refuse(reason: str) -> NoReturn:
-    print(f"impasto: cannot start: {reason}", file=sys.stderr)  # noqa: T201
-    sys.exit(1)
+        refuse("interrupted while the models were loading")
 
 
 def _setting_fault(fault: ErrorDetails) -> str:

@@ -8,14 +8,14 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from server.access.access import Access
+from server.assembly import backlog_of, signer_of, store_of, tls_of
 from server.calls import Calls
 from server.engines.base import Engine
 from server.engines.choice import engine_of
-from server.engines.onnxruntime.cores import available_cores
 from server.errors import StartupError
 from server.generation.admission import Admission
 from server.generation.catalogue import Catalogue, read_catalogue
@@ -33,18 +33,11 @@ from server.http.rest import Rest
 from server.inference.regions import Regions
 from server.inference.service import InferenceService
 from server.settings import Settings, address
-from server.storage.retention import Limits
-from server.storage.store import PictureStore, Places
 from server.telemetry.metrics import Metrics
 from server.threads import Threads
-from server.tls import Tls, TlsFiles
-
-if TYPE_CHECKING:
-    from server.generation.content_credentials import Signer
 
 _log = logging.getLogger(__name__)
 _YOUNG_OBJECTS = 50_000
-_LEAST_BACKLOG = 16
 
 
 class Gateway:
@@ -52,23 +45,28 @@ class Gateway:
 
     Args:
         settings: everything that can be set.
+        ready: is told what is served, once it is; None: the log is.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, ready: Callable[[Sequence[str]], None] | None = None
+    ) -> None:
         """Bind the ports; nothing answers yet.
 
         Raises:
             StartupError: a port is taken.
         """
         self._settings = settings
+        self._ready = ready or _log_lines
+        self._stop = asyncio.Event()
         self._metrics = Metrics()
         self._access = Access.of(settings, self._metrics)
-        self._tls = _tls(settings)
-        self._signer = _signer(settings)
+        self._tls = tls_of(settings)
+        self._signer = signer_of(settings)
         # pygrpc-native fails a call that sends gRPC's own keys.
         reserved = settings.grpc_transport == "grpcio"
         self._calls = Calls(self._metrics, self._access, reserved)
-        self._store = _store(settings, self._metrics)
+        self._store = store_of(settings, self._metrics)
         self._engine: Engine = engine_of(settings, self._metrics)
         self._inference = InferenceService(self._engine, Regions(settings.allow_client_shm))
         self._rest = Rest(self._calls, self._inference.memory, self._metrics)
@@ -78,8 +76,15 @@ class Gateway:
             settings.http_port,
             [*HttpInference(self._inference, self._calls).routes(), *self._rest.routes()],
             self._tls,
+            shared=settings.workers > 1,
         )
-        self._grpc = GrpcListener(settings.host, settings.port, settings.grpc_transport, self._tls)
+        self._grpc = GrpcListener(
+            settings.host,
+            settings.port,
+            settings.grpc_transport,
+            self._tls,
+            shared=settings.workers > 1,
+        )
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once.
@@ -87,8 +92,7 @@ class Gateway:
         Raises:
             ImpastoError: the models do not load or cannot make a picture.
         """
-        stop = asyncio.Event()
-        self._handle_signals(stop)
+        self._handle_signals()
         await self._http.start()
         pipeline: Pipeline | None = None
         watches = [self._access.watch()]
@@ -96,8 +100,8 @@ class Gateway:
             watches.append(self._tls.watch())
         renewals = [asyncio.create_task(watch) for watch in watches]
         try:
-            pipeline = await _unless(stop, self._start())
-            await stop.wait()
+            pipeline = await _unless(self._stop, self._start())
+            await self._stop.wait()
             await self._drain()
         finally:
             for renewal in renewals:
@@ -110,6 +114,10 @@ class Gateway:
                 await self._store.close()
             await self._engine.close()
         _log.info("stopped")
+
+    def stop(self) -> None:
+        """Drain and end, or do not even begin."""
+        self._stop.set()
 
     async def _start(self) -> Pipeline:
         """Load the models, make a first picture, and answer calls from then on."""
@@ -127,7 +135,7 @@ class Gateway:
             await chain.warm_up()
         parts = Parts(
             catalogue,
-            Admission(settings.max_in_flight, _backlog(settings, catalogue), self._metrics),
+            Admission(settings.max_in_flight, backlog_of(settings, catalogue), self._metrics),
             threads,
             Encoder(encoders, self._metrics, self._signer),
             PictureCache(settings.picture_cache_byte_size, self._metrics),
@@ -146,12 +154,12 @@ class Gateway:
         self._announce(catalogue)
         return pipeline
 
-    def _handle_signals(self, stop: asyncio.Event) -> None:
+    def _handle_signals(self) -> None:
         def on_signal() -> None:
-            if stop.is_set():
+            if self._stop.is_set():
                 _log.warning("second signal: ending at once")
                 os._exit(1)
-            stop.set()
+            self.stop()
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -159,11 +167,15 @@ class Gateway:
 
     def _announce(self, catalogue: Catalogue) -> None:
         host = self._settings.host
-        _log.info("models: %s", ", ".join(catalogue.chains))
-        _log.info("styles: %s", ", ".join(catalogue.default.stylizer.table.names))
         scheme = "http" if self._tls is None else "https"
-        _log.info("http on %s://%s/metrics", scheme, address(host, self._http.port))
-        _log.info("ready: grpc on %s", address(host, self._grpc.port))
+        self._ready(
+            [
+                f"models: {', '.join(catalogue.chains)}",
+                f"styles: {', '.join(catalogue.default.stylizer.table.names)}",
+                f"http on {scheme}://{address(host, self._http.port)}/metrics",
+                f"ready: grpc on {address(host, self._grpc.port)}",
+            ]
+        )
 
     async def _drain(self) -> None:
         _log.info("draining: up to %.0f s for accepted requests", self._settings.drain_grace)
@@ -178,47 +190,9 @@ class Gateway:
         await self._grpc.stop()
 
 
-def _store(settings: Settings, metrics: Metrics) -> PictureStore | None:
-    if settings.store is None:
-        return None
-    places = Places(settings.store, settings.store_url, settings.store_database)
-    limits = Limits(settings.store_max_byte_size, settings.store_max_age)
-    return PictureStore(places, limits, metrics)
-
-
-def _backlog(settings: Settings, catalogue: Catalogue) -> int:
-    """Pictures that keep everything busy, and as many that wait as a load just below that has.
-
-    At nine tenths of the capacity of a core, a queue of 16 sheds one request in two hundred, and a
-    longer one only makes everybody wait when there are too many.
-    """
-    if settings.max_backlog is not None:
-        return settings.max_backlog
-    batch = max(chain.batch for chain in catalogue.chains.values())
-    each = max(_LEAST_BACKLOG, 2 * batch)
-    if settings.engine == "triton":
-        return len(settings.triton_urls) * each
-    return each + available_cores() - 1
-
-
-def _tls(settings: Settings) -> Tls | None:
-    if settings.tls_certificate is None or settings.tls_key is None:
-        return None
-    files = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
-    return Tls(files)
-
-
-def _signer(settings: Settings) -> Signer | None:
-    if settings.c2pa_certificate is None or settings.c2pa_key is None:
-        return None
-    try:
-        # An extra that not everybody has.
-        from server.generation.content_credentials import Signer  # noqa: PLC0415
-    except ImportError as error:
-        raise StartupError(
-            "--c2pa-certificate needs the package c2pa-python: pip install '.[content-credentials]'"
-        ) from error
-    return Signer(settings.c2pa_certificate, settings.c2pa_key)
+def _log_lines(lines: Sequence[str]) -> None:
+    for line in lines:
+        _log.info("%s", line)
 
 
 async def _unless(stop: asyncio.Event, start: Coroutine[Any, Any, Pipeline]) -> Pipeline:

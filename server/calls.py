@@ -70,7 +70,7 @@ class Calls:
         self.reserved_metadata = reserved_metadata
         self._histogram = metrics.request_seconds
         self._begun = metrics.calls
-        metrics.calls_under_way.set_function(lambda: self._under_way)
+        self._under_way_gauge = metrics.calls_under_way
         self._series: dict[tuple[str, grpc.StatusCode], Histogram] = {}
         self._refusal: str | None = _LOADING
         self._under_way = 0
@@ -107,11 +107,13 @@ class Calls:
         if limits is not None:
             limits.enter()
         self._under_way += 1
+        self._under_way_gauge.set(self._under_way)
         self._delivered.clear()
         return Call(limits, self._end)
 
     def _end(self) -> None:
         self._under_way -= 1
+        self._under_way_gauge.set(self._under_way)
         if not self._under_way:
             self._delivered.set()
 

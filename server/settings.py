@@ -61,6 +61,14 @@ class Settings(BaseSettings):
         description="Pass tensors to a Triton on this machine in shared memory. A cancelled or "
         "late request is then finished by Triton all the same.",
     )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that share the ports, with --engine triton: one Python process "
+        "keeps one core busy. Bounds on pictures are divided among them; an API key's own limits "
+        "count in each.",
+    )
     model_control_mode: Literal["none", "explicit", "poll"] = Field(
         default="none",
         description="When models come and go: all are loaded at the start and stay (none), "
@@ -214,6 +222,27 @@ class Settings(BaseSettings):
             raise ValueError(
                 "--picture-cache-byte-size needs --engine onnxruntime and --model-control-mode "
                 "none: models that change would make other pictures"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _workers_share_nothing(self) -> Self:
+        if self.workers == 1:
+            return self
+        if self.engine != "triton":
+            raise ValueError(
+                "--workers needs --engine triton: onnxruntime uses all cores in one process"
+            )
+        if self.grpc_transport == "native":
+            raise ValueError("--workers needs --grpc-transport grpcio")
+        for name in ("store", "allow_client_shm"):
+            if getattr(self, name):
+                flag = name.replace("_", "-")
+                raise ValueError(f"--{flag} needs --workers 1: it belongs to one process")
+        if self.max_count * self.workers > self.max_in_flight:
+            raise ValueError(
+                f"max_in_flight ({self.max_in_flight}) must be at least max_count "
+                f"({self.max_count}) for each of {self.workers} workers"
             )
         return self
 

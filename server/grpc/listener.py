@@ -24,8 +24,6 @@ Transport = Literal["grpcio", "native"]
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", 256 * MEBIBYTE),
-    # Two servers on one port would share its connections; the second must fail instead.
-    ("grpc.so_reuseport", 0),
 )
 # What is no work, such as a health watch that never ends, has so long once the work is done.
 _LINGER_SECONDS = 1.0
@@ -42,15 +40,23 @@ class GrpcListener:
         port: port to bind; 0 picks a free one.
         transport: what speaks HTTP/2.
         tls: certificates; None is plain text.
+        shared: whether other workers of this server listen on the same port.
     """
 
-    def __init__(self, host: str, port: int, transport: Transport, tls: Tls | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        transport: Transport,
+        tls: Tls | None = None,
+        shared: bool = False,
+    ) -> None:
         """Bind the port.
 
         Raises:
             StartupError: it cannot be bound, or the transport is not installed.
         """
-        self._server = _new_server(transport)
+        self._server = _new_server(transport, shared)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE, INFERENCE, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -95,9 +101,11 @@ class GrpcListener:
         await self._server.stop(_LINGER_SECONDS)
 
 
-def _new_server(transport: Transport) -> grpc.aio.Server:
+def _new_server(transport: Transport, shared: bool) -> grpc.aio.Server:
+    # Two servers on one port would share its connections; the second must fail instead.
+    options = (*_OPTIONS, ("grpc.so_reuseport", int(shared)))
     if transport == "grpcio":
-        return grpc.aio.server(options=_OPTIONS)
+        return grpc.aio.server(options=options)
     try:
         # An extra that not everybody has.
         import pygrpc_native.aio  # noqa: PLC0415
@@ -105,4 +113,4 @@ def _new_server(transport: Transport) -> grpc.aio.Server:
         raise StartupError(
             "--grpc-transport native needs the package pygrpc-native: pip install '.[fast]'"
         ) from error
-    return pygrpc_native.aio.server(options=_OPTIONS)
+    return pygrpc_native.aio.server(options=options)

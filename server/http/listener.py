@@ -44,6 +44,7 @@ class HttpListener:
         port: port to bind; 0 picks a free one.
         routes: what else it serves.
         tls: certificates; None is plain text.
+        shared: whether other workers of this server listen on the same port.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class HttpListener:
         port: int,
         routes: Sequence[BaseRoute] = (),
         tls: Tls | None = None,
+        shared: bool = False,
     ) -> None:
         """Bind the port.
 
@@ -60,10 +62,10 @@ class HttpListener:
             StartupError: it cannot be bound.
         """
         self.ready = False
-        self._registry = metrics.registry
+        self._registry = metrics.shown
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            self._socket = socket.create_server((host, port), family=family)
+            self._socket = socket.create_server((host, port), family=family, reuse_port=shared)
         except OSError as error:
             raise StartupError(
                 f"HTTP cannot listen on {address(host, port)}: {error.strerror}. Choose another "

@@ -55,7 +55,6 @@ class Writer:
         self._catalogue = catalogue
         self._threads = threads
         self._metrics = metrics
-        metrics.store_waiting.set_function(lambda: len(self.waiting))
         self.waiting: dict[str, PictureRecord] = {}
         self._added = self._moved = 0
         self._come = asyncio.Event()
@@ -65,6 +64,7 @@ class Writer:
         """Move this picture, which is in the spool, too."""
         self.waiting[record.id] = record
         self._added += 1
+        self._metrics.store_waiting.set(len(self.waiting))
         self._come.set()
 
     async def settled(self) -> None:
@@ -97,6 +97,7 @@ class Writer:
             self._spool.give_back(record.byte_size)
             del self.waiting[record.id]
             self._metrics.store_seconds.observe(time.monotonic() - started)
+        self._metrics.store_waiting.set(len(self.waiting))
         if not self.waiting:
             self._come.clear()
         async with self._progress:

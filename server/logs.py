@@ -1,0 +1,18 @@
+"""What the process says of itself."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import NoReturn
+
+
+def log_to_standard_error() -> None:
+    """Write log lines with their time."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+
+
+def refuse(reason: str) -> NoReturn:
+    """Say why the server does not start, and exit with status 1."""
+    print(f"impasto: cannot start: {reason}", file=sys.stderr)  # noqa: T201
+    sys.exit(1)
