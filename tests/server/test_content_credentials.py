@@ -5,7 +5,7 @@ import io
 import json
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,10 @@ from impasto.cli import main
 from PIL import Image
 from running_server import RunningServer, failed_start, running_server
 from signing_authority import SigningAuthority
+
+from server.errors import InvalidArgument
+from server.generation import content_credentials
+from server.generation.content_credentials import Signer
 
 SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 ENCODED = [PictureFormat.PNG, PictureFormat.JPEG, PictureFormat.WEBP]
@@ -385,3 +389,19 @@ def test_who_signs_nothing_loads_nothing_for_it(server: RunningServer) -> None:
     if not maps.exists():
         pytest.skip("this system does not tell what a process has loaded")
     assert "libc2pa" not in maps.read_text()
+
+
+def test_nothing_is_signed_with_a_certificate_that_has_expired(
+    authority: SigningAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer = Signer(*authority.issue("short"))
+    signer.check()
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=4)
+
+    monkeypatch.setattr(content_credentials, "datetime", Later)
+    with pytest.raises(InvalidArgument, match="false: the server's certificate has expired"):
+        signer.check()
