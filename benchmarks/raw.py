@@ -31,13 +31,14 @@ class Chain:
             for name in ("landscapes_generator", "stylizer")
         )
         table = json.loads((REPOSITORY / "stylizer/styles.json").read_text())
-        self._code = next(item["code"] for item in table["styles"] if item["name"] == STYLE)
+        code = next(item["code"] for item in table["styles"] if item["name"] == STYLE)
+        self._code = np.array(code, np.float32)
 
     def run(self, batch: int, output: str = "canvas") -> None:
         """Make a batch of pictures out of one of the generator's outputs."""
         latent = np.ones((batch, 64), np.float32)
         (canvas,) = self._generator.run([output], {"latent": latent})
-        code = np.array([self._code] * batch, np.float32)
+        code = np.repeat(self._code[None], batch, axis=0)
         self._stylizer.run(["pixels"], {"image": canvas, "style_code": code})
 
 
