@@ -17,7 +17,9 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from server.calls import Calls
-from server.errors import Cancelled, ImpastoError, Overloaded, Unauthenticated
+from server.engines.base import Deadline
+from server.errors import Cancelled, DeadlineExceeded, ImpastoError, Overloaded, Unauthenticated
+from server.http.deadlines import begin_deadline
 
 _log = logging.getLogger(__name__)
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -60,7 +62,7 @@ class Endpoint:
     async def _respond(self, request: Request, started: float) -> Response:
         code = grpc.StatusCode.OK
         try:
-            return await self._handler(request)
+            return await _in_time(begin_deadline(request), self._handler(request))
         except ImpastoError as error:
             code = error.code
             return _error(error)
@@ -92,6 +94,21 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -
     finally:
         gone.cancel()
         task.cancel()
+
+
+async def _in_time(deadline: Deadline, answer: Awaitable[Response]) -> Response:
+    """Await an answer; what is left of the work is given up at the deadline.
+
+    Raises:
+        DeadlineExceeded: it passed.
+    """
+    try:
+        async with asyncio.timeout(deadline.remaining) as patience:
+            return await answer
+    except TimeoutError as error:
+        if not patience.expired():
+            raise
+        raise DeadlineExceeded("the time that the request gave has passed") from error
 
 
 def _delivering(send: Send) -> Send:

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from swagger_ui_bundle import swagger_ui_path
 
+from server.http.deadlines import PARAMETER
 from server.http.documents import ErrorDocument
 from server.http.endpoint import json_response
 from server.http.operations import JSON, LINES, MEDIA, Operation
@@ -28,6 +29,7 @@ _ERRORS = {
     "429": "The server is full or the key at its limit; Retry-After says when to ask again.",
     "501": "The server was started without what this needs.",
     "503": "The server is starting or draining.",
+    "504": "The time of Request-Timeout has passed.",
 }
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Impasto: REST</title>
@@ -104,14 +106,16 @@ def _described(item: Operation, references: Mapping[Any, Any]) -> dict[str, Any]
     described: dict[str, Any] = {
         "operationId": item.name,
         "summary": item.summary,
+        "parameters": [
+            PARAMETER,
+            *_parameters(item.place, "path"),
+            *_parameters(item.query, "query"),
+        ],
         "responses": responses,
     }
     if item.body is not None:
         body = {JSON: {"schema": references[item.body]}}
         described["requestBody"] = {"required": True, "content": body}
-    parameters = [*_parameters(item.place, "path"), *_parameters(item.query, "query")]
-    if parameters:
-        described["parameters"] = parameters
     if item.media == tuple(MEDIA.values()):
         responses["304"] = {"description": "The caller has it already."}
     return described

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from server.calls import Calls
-from server.engines.base import NEVER
 from server.errors import ImpastoError, Unavailable
 from server.generation.answers import Answer, StreamedPicture
 from server.generation.pipeline import Pipeline
@@ -27,6 +26,7 @@ from server.generation.requests import (
 from server.generation.timings import Timings
 from server.generation.validation import validated, validated_json
 from server.http.bodies import announced_size, read_body
+from server.http.deadlines import deadline_of
 from server.http.documents import (
     ErrorDocument,
     ModelDocument,
@@ -106,7 +106,8 @@ class Rest:
         share = Share(self._memory)
         try:
             wanted = validated_json(GenerationRequest, await self._body(request, share))
-            answer = await while_connected(request, self._core.generation.all(wanted, NEVER))
+            work = self._core.generation.all(wanted, deadline_of(request))
+            answer = await while_connected(request, work)
         finally:
             share.give_back()
         return self._answered(answer, wanted)
@@ -115,7 +116,8 @@ class Rest:
         share = Share(self._memory)
         try:
             wanted = validated_json(StylizationRequest, await self._body(request, share))
-            answer = await while_connected(request, self._core.stylization.one(wanted, NEVER))
+            work = self._core.stylization.one(wanted, deadline_of(request))
+            answer = await while_connected(request, work)
         finally:
             share.give_back()
         return self._answered(answer, wanted)
@@ -131,7 +133,8 @@ class Rest:
 
     async def _picture(self, request: Request) -> Response:
         wanted = validated(PictureQuery, request.query_params).request()
-        answer = await while_connected(request, self._core.generation.all(wanted, NEVER))
+        work = self._core.generation.all(wanted, deadline_of(request))
+        answer = await while_connected(request, work)
         (picture,) = answer.pictures
         headers = {
             "Server-Timing": str(answer.timings),
@@ -148,14 +151,14 @@ class Rest:
         share = Share(self._memory)
         with releasing(share):
             wanted = validated_json(GenerationRequest, await self._body(request, share))
-            stream = self._core.generation.each(wanted, NEVER, Timings())
+            stream = self._core.generation.each(wanted, deadline_of(request), Timings())
             return await self._streamed(request, stream, wanted.format, share)
 
     async def _interpolate(self, request: Request) -> Response:
         share = Share(self._memory)
         with releasing(share):
             wanted = validated_json(InterpolationRequest, await self._body(request, share))
-            stream = self._core.interpolation.each(wanted, NEVER, Timings())
+            stream = self._core.interpolation.each(wanted, deadline_of(request), Timings())
             return await self._streamed(request, stream, wanted.encoded, share)
 
     async def _streamed(
@@ -211,7 +214,7 @@ class Rest:
 
     async def _list_pictures(self, request: Request) -> Response:
         wanted = validated(ListingRequest, request.query_params)
-        page = await while_connected(request, self._core.keeping.page(wanted, NEVER))
+        page = await while_connected(request, self._core.keeping.page(wanted, deadline_of(request)))
         document = StoredPicturesDocument(
             pictures=[StoredPictureDocument.of(record) for record in page.records],
             next_page_token=page.next_token,
@@ -229,11 +232,13 @@ class Rest:
 
     async def _stored(self, request: Request) -> KeptPicture:
         wanted = validated(StoredPictureRequest, request.path_params)
-        return await while_connected(request, self._core.keeping.one(wanted.id, NEVER))
+        return await while_connected(
+            request, self._core.keeping.one(wanted.id, deadline_of(request))
+        )
 
     async def _delete_picture(self, request: Request) -> Response:
         wanted = validated(StoredPictureRequest, request.path_params)
-        await while_connected(request, self._core.keeping.delete(wanted.id, NEVER))
+        await while_connected(request, self._core.keeping.delete(wanted.id, deadline_of(request)))
         return Response(status_code=204)
 
 

@@ -195,13 +195,14 @@ class Batcher:
 
     def _expire(self, entry: Entry) -> None:
         """The entry has waited too long."""
-        if not entry.deadline.passed and self._queue.delays(entry):
-            if (remaining := entry.deadline.remaining) is not None:
-                # A timer may come a moment early, so this may be the second one for the deadline.
-                again = max(remaining, _TIMER_SECONDS)
-                entry.timer = asyncio.get_running_loop().call_later(again, self._expire, entry)
+        remaining = entry.deadline.remaining
+        # A timer may come a moment early.
+        passed = remaining is not None and remaining < _TIMER_SECONDS
+        if not passed and self._queue.delays(entry):
+            if remaining is not None:
+                entry.timer = asyncio.get_running_loop().call_later(remaining, self._expire, entry)
             return
-        what = "deadline" if entry.deadline.passed else "queue's timeout"
+        what = "deadline" if passed else "queue's timeout"
         if self._queue.remove(entry):
             error = DeadlineExceeded(f"{self.config.name}: the {what} passed in the queue")
             self._deliver(entry, error)
