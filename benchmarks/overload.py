@@ -7,6 +7,7 @@ the same repetition) and counts latencies from the moments at which they came.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ class Load:
             f"{self.failed}",
             f"{_milliseconds(self.accepted, 0.5):.0f}",
             f"{_milliseconds(self.accepted, 0.99):.0f}",
-            f"{_milliseconds(self.refused, 0.99):.1f}" if self.refused else "-",
+            f"{_milliseconds(self.refused, 0.99):.1f}",
             _with_range(self.goodput),
             f"{_milliseconds(self.lateness, 0.99):.1f} ({_milliseconds(self.lateness, 1):.1f})",
         ]
@@ -86,6 +87,8 @@ class Load:
 
 def _milliseconds(seconds: Iterable[float], share: float) -> float:
     ordered = sorted(seconds)
+    if not ordered:
+        return math.nan
     return 1e3 * ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
 
@@ -119,7 +122,8 @@ def _apply(
     load.add(result, {name: after[name] - before[name] for name in after}, capacity)
 
 
-def _verdicts(usual: Load, excess: Load) -> list[list[str]]:
+def verdicts(usual: Load, excess: Load) -> list[list[str]]:
+    """What must hold at the greater load, what was measured, and whether it holds."""
     ratio = _milliseconds(excess.accepted, 0.99) / _milliseconds(usual.accepted, 0.99)
     goodput = statistics.median(excess.goodput)
     refusal = _milliseconds(excess.refused, 0.99)
@@ -161,9 +165,9 @@ def main(seconds: float, repetitions: int, seed: int, flags: Sequence[str]) -> N
         f"all of them, from when each call was due. The shed were told to come back after "
         f"{_milliseconds(hints, 0.5):.0f} ms (median), {_milliseconds(hints, 1):.0f} ms at most."
     )
-    verdicts = table(["at 3 times the capacity", "wanted", "measured", ""], _verdicts(*loads))
+    held = table(["at 3 times the capacity", "wanted", "measured", ""], verdicts(*loads))
     rows = table(head, [load.cells() for load in loads])
-    write_report("overload", command, describe(), verdicts, rows, note)
+    write_report("overload", command, describe(), held, rows, note)
 
 
 if __name__ == "__main__":

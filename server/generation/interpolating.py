@@ -65,7 +65,9 @@ class Interpolation:
             weights = positions[:, None].astype(np.float32)
             path = (1 - weights) * codes[0] + weights * codes[1]
             if request.animation:
-                yield await self._animation(chain, request, draft, path, deadline, timings)
+                made = await self._animation(chain, request, draft, path, deadline, timings)
+                places.finish()
+                yield made
                 return
             places.pause()
 
