@@ -15,6 +15,8 @@ from export.errors import ExportError
 from export.models import ExportedModel, TensorSpec
 
 MAX_BATCH_SIZE = 8
+# High, normal and low; requests that name none are normal.
+PRIORITY_LEVELS, DEFAULT_PRIORITY_LEVEL = 3, 2
 VERSION = "1"
 
 
@@ -63,8 +65,10 @@ def model_config(model: ExportedModel) -> ModelConfig:
     """The configuration of a model with a file."""
     config = ModelConfig(name=model.name, backend="onnxruntime", max_batch_size=MAX_BATCH_SIZE)
     _add_tensors(config, model.inputs, model.outputs)
-    # Greedy batching: take what waits when an instance becomes free, never wait for more.
-    config.dynamic_batching.SetInParent()
+    # Greedy batching: take what waits when an instance becomes free, the most urgent first, and
+    # never wait for more.
+    config.dynamic_batching.priority_levels = PRIORITY_LEVELS
+    config.dynamic_batching.default_priority_level = DEFAULT_PRIORITY_LEVEL
     for name, value in model.parameters.items():
         config.parameters[name].string_value = value
     return config

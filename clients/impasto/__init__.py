@@ -13,7 +13,7 @@ from impasto.aio import AsyncClient
 from impasto.client import Client
 from impasto.connection import Credentials
 from impasto.errors import ImpastoError
-from impasto.options import Waypoint
+from impasto.options import Priority, Waypoint
 from impasto.pictures import ModelInfo, Picture, PictureFormat, StoredPicture, StyleInfo, grid
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "ModelInfo",
     "Picture",
     "PictureFormat",
+    "Priority",
     "StoredPicture",
     "StyleInfo",
     "Waypoint",

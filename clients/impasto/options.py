@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,14 @@ from impasto.pictures import PictureFormat
 # A name, a mix (names and weights, of which only the ratios matter), or the bytes of a picture
 # file whose style is taken; empty: not painted.
 Style: TypeAlias = str | Mapping[str, float] | bytes
+
+
+class Priority(enum.Enum):
+    """Whom a call may overtake where others wait, too."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
 
 
 class EncodingOptions(TypedDict, total=False):
@@ -33,9 +42,11 @@ class DeliveryOptions(EncodingOptions, total=False):
 
     Attributes:
         store: whether the server keeps a copy, under `Picture.id`.
+        priority: whom the call may overtake where others wait, too; NORMAL unless given.
     """
 
     store: bool
+    priority: Priority
 
 
 class PaintingOptions(TypedDict, total=False):

@@ -70,6 +70,8 @@ def _fields(options: Mapping[str, Any]) -> dict[str, Any]:
     fields |= _style(fields.pop("style", ""))
     if "picture_format" in fields:
         fields["format"] = _TO_WIRE[fields.pop("picture_format")]
+    if "priority" in fields:
+        fields["priority"] = pb.Priority.Value(f"PRIORITY_{fields['priority'].name}")
     return fields
 
 

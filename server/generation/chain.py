@@ -14,10 +14,7 @@ from tritonclient.grpc import model_config_pb2
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from server.engines.base import (
-    NEVER,
-    Deadline,
     Engine,
-    InferenceRequest,
     InferenceResult,
     StageTiming,
 )
@@ -25,6 +22,7 @@ from server.errors import InvalidArgument, NotFound, StartupError
 from server.generation.generator import IMAGE, Generator, enlarge
 from server.generation.ranking import Ranking
 from server.generation.stylizer import PIXELS, STYLE_CODE, Painted, Stylizer
+from server.generation.urgency import Urgency
 from server.generation.windows import gathered
 from server.threads import Threads
 
@@ -214,7 +212,7 @@ class Chain:
         draft = Draft(np.ones((1, self.latent_size), np.float32), np.zeros(1, np.int64))
         code = self.stylizer.table.mix({})[None]
         for ensemble in filter(None, (self._ensemble, self.own_size)):
-            result = await self._run_ensemble(ensemble, draft, code, NEVER)
+            result = await self._run_ensemble(ensemble, draft, code, Urgency())
             made, declared = result.pixels.shape[1:], (ensemble.height, ensemble.width, 3)
             if made != declared:
                 raise StartupError(
@@ -222,10 +220,10 @@ class Chain:
                     f"models make {list(made)}; mend its config.pbtxt"
                 )
         if self.ranking is not None:
-            await self.ranking.scores(self.inputs(draft), NEVER)
+            await self.ranking.scores(self.inputs(draft), Urgency())
 
     async def run(
-        self, draft: Draft, codes: np.ndarray, size: int, deadline: Deadline
+        self, draft: Draft, codes: np.ndarray, size: int, urgency: Urgency
     ) -> ChainResult:
         """Make the pictures of a draft, painted by style codes float32 [pictures, code_size].
 
@@ -235,38 +233,38 @@ class Chain:
             draft: what the pictures are made from.
             codes: how they are painted.
             size: pixels on the longer side, one of `sizes`.
-            deadline: when the caller stops waiting.
+            urgency: of the request.
 
         Raises:
             ImpastoError: whatever the engine raises; the other parts are cancelled then.
         """
         if size == self._ensemble.side:
-            return await self._run_ensemble(self._ensemble, draft, codes, deadline)
+            return await self._run_ensemble(self._ensemble, draft, codes, urgency)
         version = await self.version()
         if self.own_size is not None and size == self.own_size.side:
             # Where an admin has unloaded it, its models do without.
             with suppress(NotFound):
-                made = await self._run_ensemble(self.own_size, draft, codes, deadline)
+                made = await self._run_ensemble(self.own_size, draft, codes, urgency)
                 return replace(made, version=version)
         painted = await gathered(
-            self._paint_sized(draft.part(rows), codes[rows][0], size, deadline)
+            self._paint_sized(draft.part(rows), codes[rows][0], size, urgency)
             for rows in batches(len(codes), 1)
         )
         stages = [timing for picture in painted for timing in picture.stages]
         return ChainResult(np.concatenate([each.pixels for each in painted]), version, stages)
 
     async def _paint_sized(
-        self, draft: Draft, code: np.ndarray, size: int, deadline: Deadline
+        self, draft: Draft, code: np.ndarray, size: int, urgency: Urgency
     ) -> Painted:
-        made = await self._generator.images(self.inputs(draft), deadline)
+        made = await self._generator.images(self.inputs(draft), urgency)
         image = made.outputs[IMAGE][0]
         if size <= _SMALL_SIDE:
             # Takes less than handing it to a thread.
             canvas = enlarge(image, size)
         else:
             canvas = await self._threads.run(partial(enlarge, image, size))
-        deadline.check("the stylizer")
-        painted = await self.stylizer.paint(canvas, code, deadline)
+        urgency.check("the stylizer")
+        painted = await self.stylizer.paint(canvas, code, urgency)
         return painted._replace(stages=[*made.stages, *painted.stages])
 
     def inputs(self, draft: Draft) -> dict[str, np.ndarray]:
@@ -277,14 +275,14 @@ class Chain:
         return inputs
 
     async def _run_ensemble(
-        self, ensemble: PictureModel, draft: Draft, codes: np.ndarray, deadline: Deadline
+        self, ensemble: PictureModel, draft: Draft, codes: np.ndarray, urgency: Urgency
     ) -> ChainResult:
         """Run an ensemble; what is above its max_batch_size is cut into several requests."""
         if len(codes) <= ensemble.batch:
-            result = await self._run_part(ensemble.name, draft, codes, deadline)
+            result = await self._run_part(ensemble.name, draft, codes, urgency)
             return ChainResult(result.outputs[PIXELS], result.version, result.stages)
         results = await gathered(
-            self._run_part(ensemble.name, draft.part(rows), codes[rows], deadline)
+            self._run_part(ensemble.name, draft.part(rows), codes[rows], urgency)
             for rows in batches(len(codes), ensemble.batch)
         )
         pixels = np.concatenate([result.outputs[PIXELS] for result in results])
@@ -292,10 +290,10 @@ class Chain:
         return ChainResult(pixels, results[0].version, stages)
 
     async def _run_part(
-        self, model: str, draft: Draft, codes: np.ndarray, deadline: Deadline
+        self, model: str, draft: Draft, codes: np.ndarray, urgency: Urgency
     ) -> InferenceResult:
         inputs = {**self.inputs(draft), STYLE_CODE: codes}
-        return await self._engine.infer(InferenceRequest(model, inputs, deadline=deadline))
+        return await self._engine.infer(urgency.request(model, inputs))
 
 
 def batches(pictures: int, most: int) -> Iterator[slice]:

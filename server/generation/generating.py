@@ -25,6 +25,7 @@ from server.generation.provenance import (
 )
 from server.generation.requests import GenerationRequest
 from server.generation.timings import Timings
+from server.generation.urgency import Urgency
 from server.generation.windows import as_done, gathered
 
 # A candidate is a picture of a sixteenth of the pixels, and never painted.
@@ -70,10 +71,11 @@ class Generation:
     async def _make_all(
         self, chain: Chain, request: GenerationRequest, deadline: Deadline
     ) -> Answer:
+        urgency = Urgency(deadline, request.priority)
         count = request.pictures
         with self._parts.admission.admit(_cost(chain, request, count)):
-            code = await self._code(chain, request, deadline)
-            return await self._make(chain, request, range(count), code, deadline, Timings())
+            code = await self._code(chain, request, urgency)
+            return await self._make(chain, request, range(count), code, urgency, Timings())
 
     async def each(
         self, request: GenerationRequest, deadline: Deadline, timings: Timings
@@ -86,16 +88,17 @@ class Generation:
             ImpastoError: as `all`.
         """
         chain = self._chain(request)
+        urgency = Urgency(deadline, request.priority)
         window = min(request.pictures, chain.batch)
         each_costs = _cost(chain, request, 1)
         with self._parts.admission.admit(_cost(chain, request, window)) as places:
-            code = await self._code(chain, request, deadline)
+            code = await self._code(chain, request, urgency)
             places.pause()
 
             async def one(index: int) -> StreamedPicture:
                 wanted = range(index, index + 1)
                 with places.working(each_costs):
-                    answer = await self._make(chain, request, wanted, code, deadline, timings)
+                    answer = await self._make(chain, request, wanted, code, urgency, timings)
                 if request.store:
                     answer = await self._kept(answer, request)
                 return StreamedPicture(index, answer.pictures[0], answer.origin)
@@ -127,11 +130,9 @@ class Generation:
         pictures = await keep(answer.pictures, request.format, answer.origin, answer.timings)
         return answer._replace(pictures=pictures)
 
-    async def _code(
-        self, chain: Chain, request: GenerationRequest, deadline: Deadline
-    ) -> np.ndarray:
-        deadline.check("the chain")
-        return await chain.stylizer.code(request, request.preserve_colour, deadline)
+    async def _code(self, chain: Chain, request: GenerationRequest, urgency: Urgency) -> np.ndarray:
+        urgency.check("the chain")
+        return await chain.stylizer.code(request, request.preserve_colour, urgency)
 
     async def _make(
         self,
@@ -139,14 +140,14 @@ class Generation:
         request: GenerationRequest,
         wanted: range,
         code: np.ndarray,
-        deadline: Deadline,
+        urgency: Urgency,
         timings: Timings,
     ) -> Answer:
         """Some of the request's pictures, painted by one style code [code_size]."""
-        chosen = await self._chosen(chain, request, wanted, deadline, timings)
+        chosen = await self._chosen(chain, request, wanted, urgency, timings)
         codes = np.repeat(code[None], len(wanted), axis=0)
         with timings.measure("chain"):
-            made = await chain.run(chosen.draft, codes, chain.size_of(request.size), deadline)
+            made = await chain.run(chosen.draft, codes, chain.size_of(request.size), urgency)
         self._parts.observe(made.stages, timings)
         origin = Origin(chain.model, made.version)
         labels = [chain.label(int(number)) for number in chosen.draft.labels]
@@ -154,7 +155,7 @@ class Generation:
             Work(made.pixels[row], GENERATED, recipe)
             for row, recipe in enumerate(_recipes(request, origin, chosen, labels))
         ]
-        deadline.check("encoding")
+        urgency.check("encoding")
         with timings.measure("encode"):
             data = await self._parts.encoder.encode_all(works, request)
         rows = zip(data, chosen.seeds, labels, chosen.scores, works, strict=True)
@@ -170,7 +171,7 @@ class Generation:
         chain: Chain,
         request: GenerationRequest,
         wanted: range,
-        deadline: Deadline,
+        urgency: Urgency,
         timings: Timings,
     ) -> _Chosen:
         """What the wanted pictures are made from."""
@@ -193,7 +194,7 @@ class Generation:
         if per_picture == 1:
             return _Chosen(draft, list(seeds), list(none))
         with timings.measure("rank"):
-            scores = await _scores(chain, draft, deadline)
+            scores = await _scores(chain, draft, urgency)
         grouped = scores.reshape(len(wanted), per_picture)
         best = grouped.argmax(axis=1) + np.arange(len(wanted)) * per_picture
         return _Chosen(
@@ -218,11 +219,11 @@ def _recipes(
         yield shared | {"seed": seed_text(seed), "latent": latent, "label": label}
 
 
-async def _scores(chain: Chain, draft: Draft, deadline: Deadline) -> np.ndarray:
+async def _scores(chain: Chain, draft: Draft, urgency: Urgency) -> np.ndarray:
     assert chain.ranking is not None
-    deadline.check("ranking")
+    urgency.check("ranking")
     scores = await gathered(
-        chain.ranking.scores(chain.inputs(draft.part(part)), deadline)
+        chain.ranking.scores(chain.inputs(draft.part(part)), urgency)
         for part in batches(len(draft.labels), chain.batch)
     )
     return np.concatenate(scores)

@@ -8,9 +8,10 @@ import numpy as np
 from PIL import Image
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from server.engines.base import Deadline, Engine, InferenceRequest, InferenceResult
+from server.engines.base import Engine, InferenceResult
 from server.errors import StartupError
 from server.generation.requests import MAX_SIDE, MIN_SIDE
+from server.generation.urgency import Urgency
 
 IMAGE = "image"
 
@@ -44,13 +45,13 @@ class Generator:
         doubled = (side << power for power in range(MAX_SIDE.bit_length()))
         self.sizes = tuple(size for size in doubled if MIN_SIDE <= size <= MAX_SIDE)
 
-    async def images(self, inputs: Mapping[str, np.ndarray], deadline: Deadline) -> InferenceResult:
+    async def images(self, inputs: Mapping[str, np.ndarray], urgency: Urgency) -> InferenceResult:
         """One batch of pictures, the output `image` [B, C, H, W] in [-1, 1].
 
         Raises:
             ImpastoError: whatever the engine raises.
         """
-        request = InferenceRequest(self._model, inputs, outputs=[IMAGE], deadline=deadline)
+        request = urgency.request(self._model, inputs, [IMAGE])
         return await self._engine.infer(request)
 
 

@@ -23,6 +23,7 @@ from server.generation.provenance import (
 )
 from server.generation.requests import InterpolationRequest, Waypoint
 from server.generation.timings import Timings
+from server.generation.urgency import Urgency
 from server.generation.windows import in_order
 
 
@@ -49,14 +50,15 @@ class Interpolation:
             ImpastoError: whatever else the engine raises.
         """
         chain = self._chain(request)
+        urgency = Urgency(deadline, request.priority)
         ends = [_latent(chain, point, name) for name, point in _ends(request)]
         window = request.frames if request.animation else min(request.frames, chain.batch)
         pictures_read = sum(bool(point.style_picture) for _, point in _ends(request))
         each_costs = chain.cost(request.size)
         with self._parts.admission.admit(window * each_costs + pictures_read) as places:
-            deadline.check("the chain")
+            urgency.check("the chain")
             codes = [
-                await chain.stylizer.code(point, request.preserve_colour, deadline)
+                await chain.stylizer.code(point, request.preserve_colour, urgency)
                 for _, point in _ends(request)
             ]
             positions = np.linspace(0.0, 1.0, request.frames)
@@ -65,7 +67,7 @@ class Interpolation:
             weights = positions[:, None].astype(np.float32)
             path = (1 - weights) * codes[0] + weights * codes[1]
             if request.animation:
-                made = await self._animation(chain, request, draft, path, deadline, timings)
+                made = await self._animation(chain, request, draft, path, urgency, timings)
                 places.finish()
                 yield made
                 return
@@ -75,7 +77,7 @@ class Interpolation:
                 rows = slice(index, index + 1)
                 with places.working(each_costs):
                     return await self._frame(
-                        chain, request, draft.part(rows), path[rows], index, deadline, timings
+                        chain, request, draft.part(rows), path[rows], index, urgency, timings
                     )
 
             works = (frame(index) for index in range(request.frames))
@@ -100,11 +102,11 @@ class Interpolation:
         draft: Draft,
         codes: np.ndarray,
         index: int,
-        deadline: Deadline,
+        urgency: Urgency,
         timings: Timings,
     ) -> StreamedPicture:
-        deadline.check("a frame")
-        made = await chain.run(draft, codes, chain.size_of(request.size), deadline)
+        urgency.check("a frame")
+        made = await chain.run(draft, codes, chain.size_of(request.size), urgency)
         self._parts.observe(made.stages, timings)
         origin = Origin(chain.model, made.version)
         position = index / (request.frames - 1)
@@ -124,12 +126,12 @@ class Interpolation:
         request: InterpolationRequest,
         draft: Draft,
         codes: np.ndarray,
-        deadline: Deadline,
+        urgency: Urgency,
         timings: Timings,
     ) -> StreamedPicture:
-        made = await chain.run(draft, codes, chain.size_of(request.size), deadline)
+        made = await chain.run(draft, codes, chain.size_of(request.size), urgency)
         self._parts.observe(made.stages, timings)
-        deadline.check("encoding")
+        urgency.check("encoding")
         origin = Origin(chain.model, made.version)
         recipe = _recipe(chain, request, origin)
         work = Work(made.pixels, GENERATED, recipe)

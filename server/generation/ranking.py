@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from server.engines.base import Deadline, Engine, InferenceRequest
+from server.engines.base import Engine
 from server.generation.generator import IMAGE, Generator
+from server.generation.urgency import Urgency
 
 SCORE = "score"
 LABEL = "label"
@@ -28,22 +29,20 @@ class Ranking:
         self._generator = generator
         self._discriminator = discriminator
 
-    async def scores(self, inputs: Mapping[str, np.ndarray], deadline: Deadline) -> np.ndarray:
+    async def scores(self, inputs: Mapping[str, np.ndarray], urgency: Urgency) -> np.ndarray:
         """What the discriminator says of one batch, float32 [batch]; more is more like a real one.
 
         Args:
             inputs: the generator's.
-            deadline: when the caller stops waiting.
+            urgency: of the request.
 
         Raises:
             ImpastoError: whatever the engine raises.
         """
-        made = await self._generator.images(inputs, deadline)
+        made = await self._generator.images(inputs, urgency)
         judged = {IMAGE: made.outputs[IMAGE]}
         if LABEL in inputs:
             judged[LABEL] = inputs[LABEL]
-        result = await self._engine.infer(
-            InferenceRequest(self._discriminator, judged, deadline=deadline)
-        )
+        result = await self._engine.infer(urgency.request(self._discriminator, judged))
         scores: np.ndarray = result.outputs[SCORE][:, 0]
         return scores

@@ -46,6 +46,14 @@ class OutputFormat(enum.Enum):
     WEBP = "webp"
 
 
+class Priority(enum.Enum):
+    """Whom a request may overtake where others wait, too."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
 Seed: TypeAlias = Annotated[
     int,
     Field(ge=0, lt=2**SEED_BITS),
@@ -180,13 +188,17 @@ class Encoding(_Request):
 
 
 class Delivery(Encoding):
-    """What becomes of the bytes.
+    """What becomes of the bytes, and how soon there are any.
 
     Attributes:
         store: whether the server keeps a copy, and tells its id.
+        priority: whom the request may overtake where others wait, too.
     """
 
     store: bool = False
+    priority: Annotated[
+        Priority, expected(f"one of {', '.join(known.value for known in Priority)}")
+    ] = Priority.NORMAL
 
 
 class GenerationRequest(Painting, Delivery):
@@ -220,7 +232,7 @@ class GenerationRequest(Painting, Delivery):
     @property
     def made(self) -> GenerationRequest:
         """What determines the bytes, whatever becomes of them."""
-        return self.model_copy(update={"store": False}) if self.store else self
+        return self.model_copy(update={"store": False, "priority": Priority.NORMAL})
 
     @property
     def reproducible(self) -> bool:

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from server.engines.base import Deadline, Engine, InferenceRequest, StageTiming
+from server.engines.base import Engine, StageTiming
 from server.errors import InvalidArgument
 from server.generation.decoding import PictureFile
 from server.generation.generator import IMAGE
 from server.generation.requests import StyleChoice
 from server.generation.styles import StyleTable
+from server.generation.urgency import Urgency
 from server.threads import Threads
 
 STYLE_CODE = "style_code"
@@ -72,7 +73,7 @@ class Stylizer:
             raise InvalidArgument("style_picture", "none: there is no style encoder", "a picture")
 
     async def code(
-        self, choice: StyleChoice, preserve_colour: bool, deadline: Deadline
+        self, choice: StyleChoice, preserve_colour: bool, urgency: Urgency
     ) -> np.ndarray:
         """The style code float32 [code_size] of a checked choice.
 
@@ -83,25 +84,25 @@ class Stylizer:
         if not choice.weights and not choice.style_picture:
             return self.table.mix({})
         if choice.style_picture:
-            full = await self._encoded(choice.style_picture, deadline)
+            full = await self._encoded(choice.style_picture, urgency)
         else:
             full = self.table.mix(choice.weights)
         return self.table.weakened(full, choice.style_strength, preserve_colour)
 
-    async def _encoded(self, picture: bytes, deadline: Deadline) -> np.ndarray:
+    async def _encoded(self, picture: bytes, urgency: Urgency) -> np.ndarray:
         image = await self._threads.run(partial(_decoded, picture))
-        request = InferenceRequest(self._encoder, {IMAGE: image}, deadline=deadline)
+        request = urgency.request(self._encoder, {IMAGE: image})
         code: np.ndarray = (await self._engine.infer(request)).outputs[STYLE_CODE][0]
         return code
 
-    async def paint(self, image: np.ndarray, code: np.ndarray, deadline: Deadline) -> Painted:
+    async def paint(self, image: np.ndarray, code: np.ndarray, urgency: Urgency) -> Painted:
         """Paint one picture float32 [1, 3, H, W] in [-1, 1] by a style code [code_size].
 
         Raises:
             ImpastoError: whatever the engine raises.
         """
         inputs = {IMAGE: image, STYLE_CODE: code[None]}
-        result = await self._engine.infer(InferenceRequest(self.model, inputs, deadline=deadline))
+        result = await self._engine.infer(urgency.request(self.model, inputs))
         return Painted(result.outputs[PIXELS], result.version, result.stages)
 
 

@@ -17,6 +17,7 @@ from server.generation.provenance import (
 )
 from server.generation.requests import StylizationRequest
 from server.generation.timings import Timings
+from server.generation.urgency import Urgency
 
 # A painted picture, in which admission counts, is 256x256; decoding is as much work as painting a
 # thirtieth of the pixels.
@@ -48,20 +49,21 @@ class Stylization:
         stylizer.check(request)
         self._parts.keeping.check(request.store)
         self._parts.encoder.check(request)
+        urgency = Urgency(deadline, request.priority)
         timings, threads = Timings(), self._parts.threads
         read = partial(PictureFile, request.picture, "picture", request.max_side)
         # Even the header of a file that somebody sends is work, and not for the event loop.
         with self._parts.admission.admit(1 + bool(request.style_picture)) as places:
             file = await threads.run(read)
             places.add(_cost(file) - 1)
-            deadline.check("decoding")
+            urgency.check("decoding")
             with timings.measure("decode"):
                 image = await threads.run(file.pixels)
-            deadline.check("the stylizer")
-            code = await stylizer.code(request, request.preserve_colour, deadline)
-            painted = await stylizer.paint(image, code, deadline)
+            urgency.check("the stylizer")
+            code = await stylizer.code(request, request.preserve_colour, urgency)
+            painted = await stylizer.paint(image, code, urgency)
             self._parts.observe(painted.stages, timings)
-            deadline.check("encoding")
+            urgency.check("encoding")
             origin = Origin(stylizer.model, painted.version)
             recipe = origin_recipe(origin) | painting_recipe(request)
             with timings.measure("encode"):

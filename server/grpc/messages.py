@@ -5,6 +5,7 @@ The core's requests have the messages' fields under the same names, so one rule 
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -17,13 +18,19 @@ from impasto.v1 import image_service_pb2 as pb
 from server.errors import InvalidArgument
 from server.generation.answers import EncodedPicture, Origin
 from server.generation.keeping import created_at
-from server.generation.requests import MAX_LATENT, MAX_REPEATED, OutputFormat, Painting
+from server.generation.requests import MAX_LATENT, MAX_REPEATED, OutputFormat, Painting, Priority
 from server.storage.records import PictureRecord
 
 _WIRE_FORMATS: Mapping[OutputFormat, pb.OutputFormat] = {
     known: pb.OutputFormat.Value(f"OUTPUT_FORMAT_{known.name}") for known in OutputFormat
 }
-_FORMATS = {wire: known for known, wire in _WIRE_FORMATS.items()}
+# Of each enumeration of the wire, what the core calls its numbers.
+_KNOWN: Mapping[str, Mapping[int, enum.Enum]] = {
+    pb.OutputFormat.DESCRIPTOR.full_name: {wire: known for known, wire in _WIRE_FORMATS.items()},
+    pb.Priority.DESCRIPTOR.full_name: {
+        pb.Priority.Value(f"PRIORITY_{known.name}"): known for known in Priority
+    },
+}
 
 
 def arguments(message: Message) -> dict[str, Any]:
@@ -43,8 +50,10 @@ def _argument(field: FieldDescriptor, value: Any) -> Any:
         if len(value) > MAX_REPEATED:
             raise InvalidArgument(field.name, f"at most {MAX_REPEATED} entries", len(value))
         return [_argument(field, item) for item in value]
-    # A number that names no format stays one: the core says which there are.
-    return _FORMATS.get(value, value) if field.enum_type is not None else value
+    if field.enum_type is not None:
+        # A number that has no name stays one: the core says which there are.
+        return _KNOWN[field.enum_type.full_name].get(value, value)
+    return value
 
 
 def _moment(field: FieldDescriptor, value: Timestamp) -> datetime:

@@ -8,14 +8,14 @@ from impasto.cli.files import FORMAT_NAMES, Output
 from impasto.cli.options import (
     SEED,
     Connect,
+    delivery_options,
     encoding_options,
     model_options,
     server_options,
-    store_option,
     style_of,
     style_options,
 )
-from impasto.options import GenerateOptions
+from impasto.options import GenerateOptions, Priority
 
 
 @click.command()
@@ -41,7 +41,7 @@ from impasto.options import GenerateOptions
     help="Of the files; absent: what the file's name says, or PNG.",
 )
 @encoding_options
-@store_option
+@delivery_options
 @click.option(
     "-o",
     "--output",
@@ -65,6 +65,7 @@ def generate(
     format_name: str | None,
     quality: int,
     store: bool,
+    priority: str,
     content_credentials: bool,
     output: str,
     connect: Connect,
@@ -92,6 +93,7 @@ def generate(
         picture_format=place.format,
         quality=quality,
         store=store,
+        priority=Priority(priority),
         content_credentials=content_credentials,
     )
     if truncation is not None:

@@ -8,13 +8,13 @@ from impasto.cli.files import Output, described
 from impasto.cli.options import (
     SEED,
     Connect,
+    delivery_options,
     encoding_options,
     model_options,
     server_options,
-    store_option,
     style_of,
 )
-from impasto.options import InterpolateOptions, Waypoint
+from impasto.options import InterpolateOptions, Priority, Waypoint
 from impasto.pictures import PictureFormat
 
 
@@ -35,7 +35,7 @@ from impasto.pictures import PictureFormat
     "--milliseconds", type=click.IntRange(0, 2**32 - 1), default=80, help="Of an animation's frame."
 )
 @encoding_options
-@store_option
+@delivery_options
 @click.option(
     "-o",
     "--output",
@@ -57,6 +57,7 @@ def interpolate(
     milliseconds: int,
     quality: int,
     store: bool,
+    priority: str,
     content_credentials: bool,
     output: str,
     connect: Connect,
@@ -79,6 +80,7 @@ def interpolate(
         preserve_colour=preserve_colour,
         quality=quality,
         store=store,
+        priority=Priority(priority),
         content_credentials=content_credentials,
     )
     with connect() as client:

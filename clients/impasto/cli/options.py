@@ -14,7 +14,7 @@ import click
 from impasto.client import Client
 from impasto.connection import DEFAULT_TARGET, DEFAULT_TIMEOUT_SECONDS, Credentials
 from impasto.errors import ImpastoError
-from impasto.options import Style
+from impasto.options import Priority, Style
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Connect: TypeAlias = Callable[[], AbstractContextManager[Client]]
@@ -105,11 +105,18 @@ def model_options(command: Command) -> Command:
     return model(size(label(command)))
 
 
-def store_option(command: Command) -> Command:
-    """--store."""
-    return click.option(
+def delivery_options(command: Command) -> Command:
+    """--store and --priority."""
+    store = click.option(
         "--store", is_flag=True, help="Have the server keep a copy; see `impasto pictures`."
-    )(command)
+    )
+    priority = click.option(
+        "--priority",
+        type=click.Choice([known.value for known in Priority]),
+        default=Priority.NORMAL.value,
+        help="Whom to overtake where others wait, too.",
+    )
+    return store(priority(command))
 
 
 def encoding_options(command: Command) -> Command:

@@ -9,12 +9,13 @@ import click
 from impasto.cli.files import Output, described
 from impasto.cli.options import (
     Connect,
+    delivery_options,
     encoding_options,
     server_options,
-    store_option,
     style_of,
     style_options,
 )
+from impasto.options import Priority
 
 
 @click.command()
@@ -27,7 +28,7 @@ from impasto.cli.options import (
     help="Pixels; a picture whose longer side is over that is made smaller first.",
 )
 @encoding_options
-@store_option
+@delivery_options
 @click.option("-o", "--output", type=click.Path(), required=True, help="File, or a folder.")
 @server_options
 def stylize(
@@ -38,6 +39,7 @@ def stylize(
     max_side: int,
     quality: int,
     store: bool,
+    priority: str,
     content_credentials: bool,
     output: str,
     connect: Connect,
@@ -59,6 +61,7 @@ def stylize(
             picture_format=place.format,
             quality=quality,
             store=store,
+            priority=Priority(priority),
             content_credentials=content_credentials,
         )
         path = place.write_one(painted, picture.stem)

@@ -17,11 +17,22 @@ class OutputFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTPUT_FORMAT_RAW_RGB8: _ClassVar[OutputFormat]
     OUTPUT_FORMAT_JPEG: _ClassVar[OutputFormat]
     OUTPUT_FORMAT_WEBP: _ClassVar[OutputFormat]
+
+class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PRIORITY_UNSPECIFIED: _ClassVar[Priority]
+    PRIORITY_HIGH: _ClassVar[Priority]
+    PRIORITY_NORMAL: _ClassVar[Priority]
+    PRIORITY_LOW: _ClassVar[Priority]
 OUTPUT_FORMAT_UNSPECIFIED: OutputFormat
 OUTPUT_FORMAT_PNG: OutputFormat
 OUTPUT_FORMAT_RAW_RGB8: OutputFormat
 OUTPUT_FORMAT_JPEG: OutputFormat
 OUTPUT_FORMAT_WEBP: OutputFormat
+PRIORITY_UNSPECIFIED: Priority
+PRIORITY_HIGH: Priority
+PRIORITY_NORMAL: Priority
+PRIORITY_LOW: Priority
 
 class StyleWeight(_message.Message):
     __slots__ = ("style", "weight")
@@ -38,7 +49,7 @@ class Latent(_message.Message):
     def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("seed", "count", "style", "style_strength", "format", "preserve_colour", "model", "style_mix", "style_picture", "latents", "label", "truncation", "candidates", "quality", "size", "store", "content_credentials")
+    __slots__ = ("seed", "count", "style", "style_strength", "format", "preserve_colour", "model", "style_mix", "style_picture", "latents", "label", "truncation", "candidates", "quality", "size", "store", "priority", "content_credentials")
     SEED_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +66,7 @@ class GenerateRequest(_message.Message):
     QUALITY_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     STORE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     CONTENT_CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
     seed: int
     count: int
@@ -72,8 +84,9 @@ class GenerateRequest(_message.Message):
     quality: int
     size: int
     store: bool
+    priority: Priority
     content_credentials: bool
-    def __init__(self, seed: _Optional[int] = ..., count: _Optional[int] = ..., style: _Optional[str] = ..., style_strength: _Optional[float] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., preserve_colour: _Optional[bool] = ..., model: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., latents: _Optional[_Iterable[_Union[Latent, _Mapping]]] = ..., label: _Optional[str] = ..., truncation: _Optional[float] = ..., candidates: _Optional[int] = ..., quality: _Optional[int] = ..., size: _Optional[int] = ..., store: _Optional[bool] = ..., content_credentials: _Optional[bool] = ...) -> None: ...
+    def __init__(self, seed: _Optional[int] = ..., count: _Optional[int] = ..., style: _Optional[str] = ..., style_strength: _Optional[float] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., preserve_colour: _Optional[bool] = ..., model: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., latents: _Optional[_Iterable[_Union[Latent, _Mapping]]] = ..., label: _Optional[str] = ..., truncation: _Optional[float] = ..., candidates: _Optional[int] = ..., quality: _Optional[int] = ..., size: _Optional[int] = ..., store: _Optional[bool] = ..., priority: _Optional[_Union[Priority, str]] = ..., content_credentials: _Optional[bool] = ...) -> None: ...
 
 class Picture(_message.Message):
     __slots__ = ("data", "seed", "width", "height", "label", "score", "id")
@@ -136,7 +149,7 @@ class GenerateStreamResponse(_message.Message):
     def __init__(self, index: _Optional[int] = ..., picture: _Optional[_Union[Picture, _Mapping]] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ...) -> None: ...
 
 class StylizeRequest(_message.Message):
-    __slots__ = ("picture", "style", "style_mix", "style_picture", "style_strength", "preserve_colour", "max_side", "format", "quality", "store", "content_credentials")
+    __slots__ = ("picture", "style", "style_mix", "style_picture", "style_strength", "preserve_colour", "max_side", "format", "quality", "store", "priority", "content_credentials")
     PICTURE_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
     STYLE_MIX_FIELD_NUMBER: _ClassVar[int]
@@ -147,6 +160,7 @@ class StylizeRequest(_message.Message):
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     QUALITY_FIELD_NUMBER: _ClassVar[int]
     STORE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     CONTENT_CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
     picture: bytes
     style: str
@@ -158,8 +172,9 @@ class StylizeRequest(_message.Message):
     format: OutputFormat
     quality: int
     store: bool
+    priority: Priority
     content_credentials: bool
-    def __init__(self, picture: _Optional[bytes] = ..., style: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., style_strength: _Optional[float] = ..., preserve_colour: _Optional[bool] = ..., max_side: _Optional[int] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., quality: _Optional[int] = ..., store: _Optional[bool] = ..., content_credentials: _Optional[bool] = ...) -> None: ...
+    def __init__(self, picture: _Optional[bytes] = ..., style: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., style_strength: _Optional[float] = ..., preserve_colour: _Optional[bool] = ..., max_side: _Optional[int] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., quality: _Optional[int] = ..., store: _Optional[bool] = ..., priority: _Optional[_Union[Priority, str]] = ..., content_credentials: _Optional[bool] = ...) -> None: ...
 
 class StylizeResponse(_message.Message):
     __slots__ = ("picture", "format", "provenance")
@@ -188,7 +203,7 @@ class Waypoint(_message.Message):
     def __init__(self, seed: _Optional[int] = ..., latent: _Optional[_Union[Latent, _Mapping]] = ..., style: _Optional[str] = ..., style_mix: _Optional[_Iterable[_Union[StyleWeight, _Mapping]]] = ..., style_picture: _Optional[bytes] = ..., style_strength: _Optional[float] = ...) -> None: ...
 
 class InterpolateRequest(_message.Message):
-    __slots__ = ("start", "end", "frames", "model", "label", "preserve_colour", "format", "quality", "animation", "frame_milliseconds", "size", "store", "content_credentials")
+    __slots__ = ("start", "end", "frames", "model", "label", "preserve_colour", "format", "quality", "animation", "frame_milliseconds", "size", "store", "priority", "content_credentials")
     START_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
     FRAMES_FIELD_NUMBER: _ClassVar[int]
@@ -201,6 +216,7 @@ class InterpolateRequest(_message.Message):
     FRAME_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     STORE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     CONTENT_CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
     start: Waypoint
     end: Waypoint
@@ -214,8 +230,9 @@ class InterpolateRequest(_message.Message):
     frame_milliseconds: int
     size: int
     store: bool
+    priority: Priority
     content_credentials: bool
-    def __init__(self, start: _Optional[_Union[Waypoint, _Mapping]] = ..., end: _Optional[_Union[Waypoint, _Mapping]] = ..., frames: _Optional[int] = ..., model: _Optional[str] = ..., label: _Optional[str] = ..., preserve_colour: _Optional[bool] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., quality: _Optional[int] = ..., animation: _Optional[bool] = ..., frame_milliseconds: _Optional[int] = ..., size: _Optional[int] = ..., store: _Optional[bool] = ..., content_credentials: _Optional[bool] = ...) -> None: ...
+    def __init__(self, start: _Optional[_Union[Waypoint, _Mapping]] = ..., end: _Optional[_Union[Waypoint, _Mapping]] = ..., frames: _Optional[int] = ..., model: _Optional[str] = ..., label: _Optional[str] = ..., preserve_colour: _Optional[bool] = ..., format: _Optional[_Union[OutputFormat, str]] = ..., quality: _Optional[int] = ..., animation: _Optional[bool] = ..., frame_milliseconds: _Optional[int] = ..., size: _Optional[int] = ..., store: _Optional[bool] = ..., priority: _Optional[_Union[Priority, str]] = ..., content_credentials: _Optional[bool] = ...) -> None: ...
 
 class InterpolateResponse(_message.Message):
     __slots__ = ("index", "picture", "format", "model", "model_version")

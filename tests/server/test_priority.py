@@ -1,0 +1,74 @@
+"""Urgent requests overtake others in the queues of the models."""
+
+import asyncio
+
+import grpc
+import httpx
+import pytest
+from impasto import AsyncClient, Client, ImpastoError, Priority
+from impasto.v1 import image_service_pb2 as pb
+from impasto.v1 import image_service_pb2_grpc as pb_grpc
+from running_server import RunningServer, running_server
+
+CROWD = 24
+
+
+async def overtaken(running: RunningServer, crowd: Priority, late: Priority) -> int:
+    """How many of a crowd's pictures come before one that is asked for last."""
+    done = 0
+    async with AsyncClient(running.target) as client:
+
+        async def one(seed: int) -> None:
+            nonlocal done
+            await client.generate(seed=seed, priority=crowd)
+            done += 1
+
+        calls = [asyncio.create_task(one(seed)) for seed in range(CROWD)]
+        await running.wait_for_in_flight(CROWD)
+        await client.generate(seed=99, priority=late)
+        before = done
+        await asyncio.gather(*calls)
+    return before
+
+
+async def test_urgent_requests_go_first(server: RunningServer) -> None:
+    assert await overtaken(server, Priority.NORMAL, Priority.HIGH) < CROWD // 2
+    assert await overtaken(server, Priority.LOW, Priority.NORMAL) < CROWD // 2
+
+
+async def test_patient_requests_go_last(server: RunningServer) -> None:
+    assert await overtaken(server, Priority.NORMAL, Priority.LOW) > CROWD // 2
+    assert await overtaken(server, Priority.HIGH, Priority.NORMAL) > CROWD // 2
+
+
+@pytest.mark.parametrize("priority", list(Priority))
+def test_priority_changes_no_byte(client: Client, priority: Priority) -> None:
+    (usual,) = client.generate(seed=7, style="spring")
+    (made,) = client.generate(seed=7, style="spring", priority=priority)
+    assert made.data == usual.data
+
+
+def test_priorities_share_the_picture_cache() -> None:
+    with running_server("--picture-cache-byte-size", "1000000") as running:
+        with Client(running.target) as client:
+            for priority in Priority:
+                client.generate(seed=7, priority=priority)
+        assert running.metrics()["impasto_picture_cache_lookups_total", "hit"] == 2
+
+
+def test_http(server: RunningServer) -> None:
+    place = f"{server.http}/v1/generate"
+    assert httpx.post(place, json={"priority": "low"}).status_code == 200
+    answer = httpx.post(place, json={"priority": "urgent"})
+    assert answer.status_code == 400
+    assert "priority: expected one of high, normal, low, got 'urgent'" in answer.text
+
+
+def test_unknown_numbers_are_named(server: RunningServer) -> None:
+    with grpc.insecure_channel(server.target) as channel:
+        stub = pb_grpc.ImageServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.Generate(pb.GenerateRequest(priority=9))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert caught.value.details() == "priority: expected one of high, normal, low, got 9"
+    assert ImpastoError.from_rpc(caught.value).code is grpc.StatusCode.INVALID_ARGUMENT
