@@ -1,8 +1,8 @@
 """What too many callers do to those that are let in: 0.9 times the capacity beside 3 times.
 
-The server has one core, whoever asks has another. Each repetition measures the capacity by callers
-who wait for their answers, then lets others come when they like (a Poisson process, the same for
-the same repetition) and counts latencies from the moments at which they came.
+The server has one core, whoever asks has another. Before each load callers who wait for their
+answers measure the capacity; then others come when they like (a Poisson process, the same for the
+same repetition), and their latencies count from the moments at which they came.
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ def main(seconds: float, repetitions: int, seed: int, flags: Sequence[str]) -> N
     loads, capacities = [Load(factor) for factor in _LOADS], []
     with running_gateway(REPOSITORY, *flags, core=server) as gateway:
         for repetition in range(repetitions):
-            capacities.append(_capacity(gateway, seconds / 4, client))
             for load in loads:
+                capacities.append(_capacity(gateway, seconds / 4, client))
                 click.echo(f"{repetition}: {load.factor:g} x {capacities[-1]:.1f}/s", err=True)
                 options = [f"--seconds={seconds}", f"--seed={seed + repetition}"]
                 _apply(gateway, load, capacities[-1], options, client)
