@@ -43,6 +43,9 @@ def test_reflection_describes_the_service(server: RunningServer) -> None:
         "Interpolate",
         "ListModels",
         "ListStyles",
+        "GetPicture",
+        "ListPictures",
+        "DeletePicture",
     ]
 
 
