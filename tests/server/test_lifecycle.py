@@ -73,7 +73,7 @@ def test_metrics_show_every_stage_in_seconds(server: RunningServer, client: Clie
 async def test_sigterm_finishes_accepted_calls_then_closes_the_ports() -> None:
     with running_server() as running:
         async with AsyncClient(running.target) as client:
-            accepted = asyncio.create_task(client.generate(count=64))
+            accepted = asyncio.create_task(client.generate(count=64, size=128))
             await running.wait_for_in_flight(64)
             running.process.send_signal(signal.SIGTERM)
             assert len(await accepted) == 64

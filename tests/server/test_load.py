@@ -18,12 +18,13 @@ def http_client(server: RunningServer) -> httpx.AsyncClient:
 
 
 async def test_200_concurrent_calls_all_succeed(server: RunningServer) -> None:
+    asked = {"style": "great_wave", "size": 64}
     async with AsyncClient(server.target) as client:
-        calls = [client.generate(seed=seed, style="great_wave") for seed in range(200)]
+        calls = [client.generate(seed=seed, **asked) for seed in range(200)]
         answers = await asyncio.gather(*calls)
         assert len({answer[0].data for answer in answers}) == 200
         for seed in (0, 99, 199):
-            alone = await client.generate(seed=seed, style="great_wave")
+            alone = await client.generate(seed=seed, **asked)
             assert answers[seed][0].data == alone[0].data
 
 

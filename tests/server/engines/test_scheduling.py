@@ -49,7 +49,7 @@ async def test_each_level_has_its_own_queue_size(make_engine: MakeEngine) -> Non
 
 async def test_queue_timeout_rejects_only_what_waited_too_long(make_engine: MakeEngine) -> None:
     policy = "default_queue_policy { default_timeout_microseconds: 20000 }"
-    engine = await make_engine(f"dynamic_batching {{ {policy} }}", work=4000)
+    engine = await make_engine(f"dynamic_batching {{ {policy} }}", work=2000)
     running = asyncio.create_task(infer(engine, 1))
     await asyncio.sleep(0)
     with pytest.raises(DeadlineExceeded, match="add_one: the queue's timeout passed in the queue"):
@@ -64,7 +64,7 @@ async def test_a_request_may_shorten_its_timeout_where_it_is_allowed(
 ) -> None:
     policy = f"default_timeout_microseconds: 30000000 allow_timeout_override: {allowed}"
     engine = await make_engine(
-        f"dynamic_batching {{ default_queue_policy {{ {policy} }} }}", work=4000
+        f"dynamic_batching {{ default_queue_policy {{ {policy} }} }}", work=2000
     )
     running = asyncio.create_task(infer(engine, 1))
     await asyncio.sleep(0)
@@ -83,7 +83,7 @@ async def test_delayed_requests_run_after_those_in_time_and_are_not_lost(
     policy = "timeout_action: DELAY default_timeout_microseconds: 60000000"
     engine = await make_engine(
         f"dynamic_batching {{ default_queue_policy {{ allow_timeout_override: true {policy} }} }}",
-        work=4000,
+        work=2000,
     )
     order: list[int] = []
 
@@ -103,7 +103,7 @@ async def test_delayed_requests_run_after_those_in_time_and_are_not_lost(
 
 async def test_a_delayed_request_still_has_its_deadline(make_engine: MakeEngine) -> None:
     policy = "default_queue_policy { timeout_action: DELAY default_timeout_microseconds: 1000 }"
-    engine = await make_engine(f"dynamic_batching {{ {policy} }}", work=4000)
+    engine = await make_engine(f"dynamic_batching {{ {policy} }}", work=2000)
     running = asyncio.create_task(infer(engine, 1))
     await asyncio.sleep(0)
     with pytest.raises(DeadlineExceeded, match="the deadline passed in the queue"):
