@@ -42,13 +42,13 @@ class Outcomes:
 
 
 def poisson(rate: float, seconds: float, seed: int) -> list[float]:
-    """Moments between 0 and `seconds`, the same for the same seed."""
+    """Moments between 0 and `seconds`, the same for the same seed.
+
+    A Poisson process of which is known how many there are: exactly as many as the rate says, since
+    another load than was meant would be another measurement.
+    """
     chance = np.random.default_rng(seed)
-    moments: list[float] = []
-    moment = chance.exponential(1 / rate)
-    while moment < seconds:
-        moments.append(moment)
-        moment += chance.exponential(1 / rate)
+    moments: list[float] = np.sort(chance.uniform(0, seconds, round(rate * seconds))).tolist()
     return moments
 
 

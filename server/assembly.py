@@ -16,7 +16,7 @@ from server.tls import Tls, TlsFiles
 if TYPE_CHECKING:
     from server.generation.content_credentials import Signer
 
-_LEAST_BACKLOG = 16
+_LEAST_BACKLOG = 12
 
 
 def store_of(settings: Settings, metrics: Metrics) -> PictureStore | None:
@@ -31,13 +31,13 @@ def store_of(settings: Settings, metrics: Metrics) -> PictureStore | None:
 def backlog_of(settings: Settings, catalogue: Catalogue) -> int:
     """Pictures that keep everything busy, and as many that wait as a load just below that has.
 
-    At nine tenths of the capacity of a core, a queue of 16 sheds one request in two hundred, and a
+    At nine tenths of the capacity of a core, a queue of 12 sheds one request in a hundred, and a
     longer one only makes everybody wait when there are too many.
     """
     if settings.max_backlog is not None:
         return settings.max_backlog
     batch = max(chain.batch for chain in catalogue.chains.values())
-    each = max(_LEAST_BACKLOG, 2 * batch)
+    each = max(_LEAST_BACKLOG, batch + batch // 2)
     if settings.engine == "triton":
         return len(settings.triton_urls) * each
     return each + available_cores() - 1

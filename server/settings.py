@@ -192,8 +192,8 @@ class Settings(BaseSettings):
         ge=1,
         description="Pictures that are being made or wait for it before a request is shed, unless "
         "there were none half a second ago: then a burst is taken up to --max-in-flight. Without "
-        "it two of the models' batches, at least 16, and one for each core beyond the first; twice "
-        "a batch for each Triton. More lets callers wait longer when there are too many.",
+        "it a batch and a half of the models, at least 12, and one for each core beyond the first, "
+        "or as much for each Triton. More lets callers wait longer when there are too many.",
     )
     allow_client_shm: CliImplicitFlag[bool] = Field(
         default=False,

@@ -23,6 +23,7 @@ def counted(answered: int, shed: int) -> dict[str, float]:
 def test_moments_are_a_poisson_process_of_the_seed() -> None:
     moments = poisson(50, 200, seed=1)
     assert moments == poisson(50, 200, seed=1) != poisson(50, 200, seed=2)
+    assert len(moments) == 50 * 200
     assert moments == sorted(moments)
     gaps = [after - before for before, after in pairwise(moments)]
     assert statistics.mean(gaps) == pytest.approx(1 / 50, rel=0.05)
