@@ -191,7 +191,7 @@ class Settings(BaseSettings):
         default=None,
         ge=1,
         description="Pictures that are being made or wait for it before a request is shed, unless "
-        "there were none half a second ago: then a burst is taken up to --max-in-flight. Without "
+        "there was nothing to do: then what comes at once is taken, up to --max-in-flight. Without "
         "it a batch and a half of the models, at least 12, and one for each core beyond the first, "
         "or as much for each Triton. More lets callers wait longer when there are too many.",
     )

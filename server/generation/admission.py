@@ -3,8 +3,8 @@
 Two bounds. Pictures in flight hold memory, so there is a greatest number of them. And pictures that
 are being made or wait for it, the backlog, are what a new request waits for: it is let in while the
 backlog is short, however many pictures it wants itself, so that large requests are not starved by
-small ones. A queue that empties again is what queues are for, so a server that had nothing to do a
-moment ago takes a burst; one that does not get rid of its queue keeps it short.
+small ones. A queue that empties again is what queues are for, so a server that had nothing to do
+takes what comes at once; one that does not get rid of its queue keeps it short.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from server.errors import Overloaded, TooLarge
 from server.generation.pace import Pace
 from server.telemetry.metrics import Metrics
 
-# So long after it had nothing to do, a server takes whatever memory allows.
-_BURST_SECONDS = 0.5
+# A burst begins when there is nothing to do, comes so many times faster than pictures are made, and
+# is over after so long.
+_BURST_RATE = 5
+_BURST_SECONDS = 1.0
 # A shorter hint would only make the refused call more often.
 _LEAST_RETRY_SECONDS = 0.1
 
@@ -39,6 +41,7 @@ class Admission:
         self._in_flight = 0
         self._backlog = 0
         self._busy_since = 0.0
+        self._come = 0
         self._pace = Pace()
         self._metrics = metrics
 
@@ -66,8 +69,14 @@ class Admission:
             Overloaded: the backlog is too long.
         """
         too_many = self._backlog - self._longest + 1
-        if too_many > 0 and time.monotonic() > self._busy_since + _BURST_SECONDS:
+        if too_many > 0 and not self._in_burst():
             self._shed(f"{self._backlog} pictures are being made or wait for it", too_many)
+
+    def _in_burst(self) -> bool:
+        """Whether what has come since there was nothing to do came more or less at once."""
+        elapsed = time.monotonic() - self._busy_since
+        came_at_once = self._pace.seconds(self._come) > _BURST_RATE * elapsed
+        return came_at_once and elapsed < _BURST_SECONDS
 
     def take(self, pictures: int, held: int) -> None:
         """Count so many more in flight, of somebody who holds some already.
@@ -96,6 +105,8 @@ class Admission:
         if not self._backlog:
             self._busy_since = time.monotonic()
             self._pace.start(self._busy_since)
+            self._come = 0
+        self._come += pictures
         self._backlog += pictures
         self._metrics.backlog.set(self._backlog)
 

@@ -70,6 +70,22 @@ def test_a_burst_is_taken_and_a_standing_queue_is_not(
     make(admission, clock, 1, 1)
 
 
+@pytest.mark.parametrize(("gap", "refused"), [(0.01, False), (0.08, True)])
+def test_thrice_the_capacity_is_no_burst(
+    admission: Admission, clock: Clock, stack: ExitStack, gap: float, refused: bool
+) -> None:
+    for _ in range(30):
+        make(admission, clock, 1, 0.25)
+    for _ in range(BACKLOG):
+        stack.enter_context(admission.admit(1))
+        clock.now += gap
+    if refused:
+        with pytest.raises(Overloaded):
+            admission.check()
+    else:
+        admission.check()
+
+
 def test_a_large_request_waits_no_longer_than_a_small_one(
     admission: Admission, clock: Clock, stack: ExitStack
 ) -> None:
