@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import numpy as np
 import pytest
 from impasto import AsyncClient, Client, PictureFormat
@@ -110,3 +111,12 @@ def test_preserved_colours_leave_the_chroma_of_the_plain_picture(client: Client)
     assert np.abs(kept - plain).mean() > 5, "it is painted"
     near, far = (np.abs(chroma(image) - chroma(plain)).mean() for image in (kept, painted))
     assert near < 0.2 * far
+
+
+@pytest.mark.parametrize("model", ["landscapes", "nebulae", "fashion"])
+def test_both_models_run_in_one_batch(server: RunningServer, model: str) -> None:
+    """Painted at once, without queueing again."""
+    answer = httpx.get(f"{server.http}/v1/picture?seed=1&model={model}").raise_for_status()
+    stages = dict(part.split(";dur=") for part in answer.headers["server-timing"].split(", "))
+    assert float(stages["stylizer"]) > 0
+    assert float(stages["stylizer.queue"]) == 0

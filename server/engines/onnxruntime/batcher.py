@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
+from tritonclient.grpc.model_config_pb2 import ModelDynamicBatching
+
 from server.engines.base import InferenceRequest, InferenceResult
 from server.engines.onnxruntime.brief import Brief, byte_size
 from server.engines.onnxruntime.cores import Cores
@@ -136,9 +138,9 @@ class Batcher:
         return self._batches
 
     @property
-    def has_own_rules(self) -> bool:
-        """Whether the configuration says anything of how requests wait and join."""
-        return bool(self.config.dynamic_batching.ListFields())
+    def rules(self) -> ModelDynamicBatching:
+        """What the configuration says of how requests wait and join; empty: nothing."""
+        return self.config.dynamic_batching
 
     def stage(self, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> Stage:
         """This model in a program; maps from its names to the program's."""

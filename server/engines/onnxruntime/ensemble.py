@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from tritonclient.grpc.model_config_pb2 import ModelConfig
+from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelDynamicBatching
 
 from server.engines.base import InferenceRequest, InferenceResult, StageTiming, Tensors
 from server.engines.onnxruntime.batcher import Batcher
@@ -162,11 +162,13 @@ def _step_request(step: Step, tensors: Tensors, request: InferenceRequest) -> In
 
 
 def _together(group: Group, models: Sequence[Servable]) -> Program | None:
-    """A program of all steps, unless one has instances or batching rules of its own."""
+    """A program of all steps, unless one has instances of its own, or a later one other rules."""
     batchers = [model for model in models if isinstance(model, Batcher)]
     if len(batchers) < max(2, len(models)) or not all(item.may_join for item in batchers):
         return None
-    if any(item.has_own_rules for item in batchers[1:]):
+    # Whoever joins waits once, by the first one's rules.
+    followed = (ModelDynamicBatching(), batchers[0].rules)
+    if any(item.rules not in followed for item in batchers[1:]):
         return None
     places = batchers[0].instances.shared
     if places is None or any(item.instances.shared != places for item in batchers):

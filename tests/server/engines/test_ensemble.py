@@ -39,9 +39,14 @@ async def counts(engine: OnnxRuntimeEngine, model: str) -> tuple[int, int]:
     return statistics.inference_count, statistics.execution_count
 
 
-async def test_consecutive_steps_keep_their_batch(tmp_path: Path, start_engine: MakeEngine) -> None:
+@pytest.mark.parametrize(
+    "rules", [BATCHES, "dynamic_batching { priority_levels: 3 default_priority_level: 2 }"]
+)
+async def test_consecutive_steps_keep_their_batch(
+    tmp_path: Path, start_engine: MakeEngine, rules: str
+) -> None:
     for index, name in enumerate("abc"):
-        write_model(tmp_path, BATCHES, work=50, name=name, added=10.0**index)
+        write_model(tmp_path, rules, work=50, name=name, added=10.0**index)
     write_ensemble(tmp_path, "y", ("a", "x", "s"), ("b", "s", "t"), ("c", "t", "y"))
     engine = await start_engine(tmp_path)
     results = await asyncio.gather(*(ask(engine, row(i), model="all") for i in range(17)))
