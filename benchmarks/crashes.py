@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
+import grpc
 from impasto import AsyncClient, ImpastoError, PictureFormat
 
 from benchmarks.machine import describe
@@ -51,7 +52,7 @@ class Outcome:
     @property
     def is_clean(self) -> bool:
         """Whether nothing was lost, and the catalogue agrees with the files."""
-        known = self.answered.keys() <= self.records
+        known = bool(self.answered) and self.answered.keys() <= self.records
         wrong = self.lost or self.damaged or self.strays
         return known and self.records == self.files and not wrong
 
@@ -89,7 +90,9 @@ async def _store(target: str, outcome: Outcome, seed: int) -> None:
                     picture_format=chance.choice(list(PictureFormat)),
                     store=True,
                 )
-            except ImpastoError:
+            except ImpastoError as error:
+                if error.code is not grpc.StatusCode.UNAVAILABLE:
+                    raise
                 return
             outcome.answered |= {picture.id: picture.data for picture in made}
 

@@ -110,10 +110,12 @@ class Gateway:
             await self._http.stop()
             if pipeline is not None:
                 pipeline.close()
-            if self._store is not None:
-                await self._store.close()
+            ended = self._store is None or await self._store.close()
             await self._engine.close()
         _log.info("stopped")
+        if not ended:
+            # The interpreter would wait for the threads for ever.
+            os._exit(0)
 
     def stop(self) -> None:
         """Drain and end, or do not even begin."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from server.engines.onnxruntime.cores import available_cores
@@ -39,7 +40,7 @@ def backlog_of(settings: Settings, catalogue: Catalogue) -> int:
     batch = max(chain.batch for chain in catalogue.chains.values())
     each = max(_LEAST_BACKLOG, batch + batch // 2)
     if settings.engine == "triton":
-        return len(settings.triton_urls) * each
+        return math.ceil(len(settings.triton_urls) * each / settings.workers)
     return each + available_cores() - 1
 
 

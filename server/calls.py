@@ -13,6 +13,7 @@ from prometheus_client import Histogram
 from server.access.access import Access
 from server.access.limits import Limits
 from server.errors import Unavailable
+from server.inference.memory import Memory
 from server.telemetry.metrics import Metrics
 
 # A stream of which nothing is taken for so long ends.
@@ -57,6 +58,7 @@ class Calls:
 
     Attributes:
         reserved_metadata: whether the gRPC transport sends metadata under gRPC's own keys.
+        answers: what HTTP answers hold until they have left.
 
     Args:
         metrics: where call latencies go.
@@ -68,6 +70,7 @@ class Calls:
         """Refuse calls until `open`."""
         self._access = access
         self.reserved_metadata = reserved_metadata
+        self.answers = Memory()
         self._histogram = metrics.request_seconds
         self._begun = metrics.calls
         self._under_way_gauge = metrics.calls_under_way

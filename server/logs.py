@@ -10,6 +10,8 @@ from typing import NoReturn
 def log_to_standard_error() -> None:
     """Write log lines with their time."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for library in ("alembic", "httpx"):
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def refuse(reason: str) -> NoReturn:

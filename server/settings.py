@@ -6,6 +6,7 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, SettingsConfigDict
@@ -118,7 +119,11 @@ class Settings(BaseSettings):
         description="Bytes that the kept pictures may take; then the oldest go. 0 is no bound.",
     )
     store_max_age: float = Field(
-        default=0.0, ge=0, description="Seconds that a picture is kept; 0 is for ever."
+        default=0.0,
+        ge=0,
+        le=1e10,
+        allow_inf_nan=False,
+        description="Seconds that a picture is kept; 0 is for ever.",
     )
     host: str = Field(
         default="127.0.0.1",
@@ -281,6 +286,9 @@ class Settings(BaseSettings):
             raise ValueError("--jwt-issuer, --jwt-audience and --jwt-keys go together")
         if self.jwt_keys is not None and self.jwt_keys.startswith("http://"):
             raise ValueError("--jwt-keys: expected a file or an https URL, got an http URL")
+        if self.jwt_keys is not None and urlsplit(self.jwt_keys).username is not None:
+            # It is shown in the log.
+            raise ValueError("--jwt-keys: expected a URL without a name and a password in it")
         return self
 
     @model_validator(mode="after")

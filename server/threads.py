@@ -12,15 +12,16 @@ Result = TypeVar("Result")
 
 
 class Threads:
-    """Runs what would hold up the event loop: as many at once as there are cores.
+    """Runs what would hold up the event loop.
 
     Args:
         name: of the threads.
+        count: of them; None: as many as there are cores.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, count: int | None = None) -> None:
         """Start none yet."""
-        self._executor = ThreadPoolExecutor(os.cpu_count(), name)
+        self._executor = ThreadPoolExecutor(count or os.cpu_count(), name)
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """What `work` returns or raises."""
@@ -30,6 +31,11 @@ class Threads:
         """Start nothing more; what runs ends by itself."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    async def finish(self) -> None:
-        """Start nothing more, and wait for what runs."""
-        await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
+    async def finish(self, seconds: float) -> bool:
+        """Start nothing more, and wait so long for what runs; whether it has ended."""
+        ending = asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
+        try:
+            await asyncio.wait_for(ending, seconds)
+        except TimeoutError:
+            return False
+        return True

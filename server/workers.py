@@ -102,6 +102,9 @@ class Workers:
     def _start(self) -> Worker:
         worker = Worker(self._settings)
         self._running.append(worker)
+        if self._stopping:
+            # The signal came while it was being started.
+            worker.process.terminate()
         return worker
 
     def _stop(self) -> None:

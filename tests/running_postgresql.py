@@ -27,8 +27,14 @@ def programs() -> Path | None:
 class RunningPostgresql:
     """One server, on a socket in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
         self._folder = folder
+        self._process = process
+
+    def processes(self) -> list[int]:
+        """Those that serve connections, and their helpers."""
+        listed = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        return [int(number) for number in listed.split()]
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://impasto@/{database}?host={self._folder}"
@@ -55,7 +61,7 @@ def running_postgresql(programs: Path) -> Iterator[RunningPostgresql]:
         with log.open("w") as output:
             process = subprocess.Popen(serve, user=user, cwd=name, stdout=output, stderr=output)
         try:
-            running = RunningPostgresql(Path(name))
+            running = RunningPostgresql(Path(name), process)
             _wait(running, process, log)
             yield running
         finally:

@@ -25,7 +25,7 @@ from server.storage.records import (
 )
 from server.storage.store import PictureStore
 
-# So many readers hold at most so many pictures of some megabytes.
+# Requests that wait for the store at a time.
 _MOST_UNDER_WAY = 64
 _RETRY_AFTER_SECONDS = 1.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -100,6 +100,17 @@ class Keeping:
         """
         with self._asking():
             return await self._kept().get(picture_id, deadline)
+
+    async def record(self, picture_id: str, deadline: Deadline) -> PictureRecord:
+        """What is known of a stored picture.
+
+        Raises:
+            NotSupported: the server keeps no pictures.
+            Overloaded: too many wait for the store.
+            ImpastoError: as of `PictureStore.record`.
+        """
+        with self._asking():
+            return await self._kept().record(picture_id, deadline)
 
     async def page(self, request: ListingRequest, deadline: Deadline) -> Page:
         """Some of the stored pictures, the newest first.

@@ -12,15 +12,18 @@ from typing import Any, TypeAlias, TypeVar
 
 import grpc
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from server.calls import Calls
+from server.calls import STALL_SECONDS, Calls
 from server.engines.base import Deadline
 from server.errors import Cancelled, DeadlineExceeded, ImpastoError, Overloaded, Unauthenticated
 from server.http.deadlines import begin_deadline
+from server.inference.memory import Share
 
+# So much at least must be taken at a time.
+_PART_BYTES = 256 * 1024
 _log = logging.getLogger(__name__)
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 Result = TypeVar("Result")
@@ -50,13 +53,19 @@ class Endpoint:
             self._calls.observe(self._method, error.code, started)
             await _error(error)(scope, receive, send)
             return
+        share = Share(self._calls.answers)
         try:
             response = await self._respond(Request(scope, receive), started)
+            response = _held(response, share)
             if not self._calls.accepting:
                 # The caller's next request is for another server.
                 response.headers["Connection"] = "close"
             await response(scope, receive, _delivering(send))
+        except (TimeoutError, ClientDisconnect):
+            # Returning before the answer is complete closes the connection.
+            _log.info("%s: the caller took nothing for %d s", self._method, STALL_SECONDS)
         finally:
+            share.give_back()
             begun.delivered()
 
     async def _respond(self, request: Request, started: float) -> Response:
@@ -111,18 +120,36 @@ async def _in_time(deadline: Deadline, answer: Awaitable[Response]) -> Response:
         raise DeadlineExceeded("the time that the request gave has passed") from error
 
 
+def _held(response: Response, share: Share) -> Response:
+    """The response, whose body `share` holds, or that there is no room for it."""
+    try:
+        share.take(len(getattr(response, "body", b"")))
+    except ImpastoError as error:
+        return _error(error)
+    return response
+
+
 def _delivering(send: Send) -> Send:
     """A `send` that returns once the answer has left, all but what a connection always buffers.
 
-    Only the part after the next one waits for those before it, so an empty one is sent last.
+    Only the part after the next one waits for those before it, so an empty one is sent last. A
+    caller who takes none of the parts for a while loses the rest: TimeoutError.
     """
 
+    async def patient(message: Message) -> None:
+        async with asyncio.timeout(STALL_SECONDS):
+            await send(message)
+
     async def deliver(message: Message) -> None:
-        last = message["type"] == "http.response.body" and not message.get("more_body")
-        if last and message.get("body"):
-            await send({**message, "more_body": True})
-            message = {"type": "http.response.body"}
-        await send(message)
+        if message["type"] != "http.response.body" or not message.get("body"):
+            await patient(message)
+            return
+        body = memoryview(message["body"])
+        for first in range(0, len(body), _PART_BYTES):
+            part = bytes(body[first : first + _PART_BYTES])
+            await patient({"type": "http.response.body", "body": part, "more_body": True})
+        if not message.get("more_body"):
+            await patient({"type": "http.response.body"})
 
     return deliver
 

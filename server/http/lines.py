@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from server.calls import STALL_SECONDS
 from server.http.operations import LINES
 from server.inference.memory import Share
 
 
 class LineResponse(StreamingResponse):
-    """Lines of JSON, as they are made; a caller who takes none for a while loses the rest.
+    """Lines of JSON, as they are made.
 
     Args:
         lines: the lines.
@@ -33,15 +31,6 @@ class LineResponse(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             await self._finish()
-
-    async def stream_response(self, send: Send) -> None:
-        """Send line by line; what is not taken in time ends the connection."""
-
-        async def patient(message: object) -> None:
-            async with asyncio.timeout(STALL_SECONDS):
-                await send(message)  # type: ignore[arg-type] # one of ASGI's own messages
-
-        await super().stream_response(patient)
 
 
 @contextmanager

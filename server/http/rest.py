@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -43,7 +43,7 @@ from server.http.lines import LineResponse, releasing
 from server.http.openapi import description_routes
 from server.http.operations import JSON, MEDIA, OPERATIONS
 from server.inference.memory import Memory, Share
-from server.storage.records import KeptPicture, digest
+from server.storage.records import digest
 from server.telemetry.metrics import Metrics
 
 
@@ -137,15 +137,17 @@ class Rest:
         answer = await while_connected(request, work)
         (picture,) = answer.pictures
         headers = {
+            "ETag": _tag(digest(picture.data)),
             "Server-Timing": str(answer.timings),
             "Impasto-Seed": str(picture.seed),
             "Impasto-Label": quote(picture.label),
             "Impasto-Model": answer.origin.model,
             "Impasto-Model-Version": answer.origin.version,
         }
+        if headers["ETag"] in request.headers.get("If-None-Match", ""):
+            return Response(status_code=304, headers=headers)
         self._metrics.pictures.inc()
-        # Of the bytes, not of the request: models may be trained again under the same name.
-        return _file(request, picture.data, digest(picture.data), wanted.format, headers)
+        return Response(picture.data, media_type=MEDIA[wanted.format], headers=headers)
 
     async def _generate_stream(self, request: Request) -> Response:
         share = Share(self._memory)
@@ -222,19 +224,24 @@ class Rest:
         return Response(document.model_dump_json(), media_type=JSON)
 
     async def _get_picture(self, request: Request) -> Response:
-        record = (await self._stored(request)).record
+        wanted = validated(StoredPictureRequest, request.path_params)
+        work = self._core.keeping.record(wanted.id, deadline_of(request))
+        record = await while_connected(request, work)
         document = StoredPictureDocument.of(record)
         return Response(document.model_dump_json(), media_type=JSON)
 
     async def _get_picture_file(self, request: Request) -> Response:
-        record, data = await self._stored(request)
-        return _file(request, data, record.sha256, OutputFormat(record.format), {})
-
-    async def _stored(self, request: Request) -> KeptPicture:
         wanted = validated(StoredPictureRequest, request.path_params)
-        return await while_connected(
-            request, self._core.keeping.one(wanted.id, deadline_of(request))
-        )
+        deadline, known = deadline_of(request), request.headers.get("If-None-Match")
+        if known is not None:
+            work = self._core.keeping.record(wanted.id, deadline)
+            tag = _tag((await while_connected(request, work)).sha256)
+            if tag in known:
+                return Response(status_code=304, headers={"ETag": tag})
+        work_for_all = self._core.keeping.one(wanted.id, deadline)
+        record, data = await while_connected(request, work_for_all)
+        headers = {"ETag": _tag(record.sha256)}
+        return Response(data, media_type=MEDIA[OutputFormat(record.format)], headers=headers)
 
     async def _delete_picture(self, request: Request) -> Response:
         wanted = validated(StoredPictureRequest, request.path_params)
@@ -242,16 +249,6 @@ class Rest:
         return Response(status_code=204)
 
 
-def _file(
-    request: Request,
-    data: bytes,
-    sha256: str,
-    output_format: OutputFormat,
-    headers: Mapping[str, str],
-) -> Response:
-    """A picture's bytes, unless the caller has them already."""
-    tag = f'"{sha256}"'
-    headers = {"ETag": tag, **headers}
-    if tag in request.headers.get("If-None-Match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(data, media_type=MEDIA[output_format], headers=headers)
+def _tag(sha256: str) -> str:
+    """An ETag: of the bytes, for models may be trained again under the same name."""
+    return f'"{sha256}"'

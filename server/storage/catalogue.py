@@ -5,6 +5,7 @@ Everything here blocks, and is called in threads.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,13 +20,18 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from server.errors import StartupError, Unavailable
 from server.storage.records import PictureFilter, PictureRecord, Position
-from server.storage.tables import PICTURE_STYLES, PICTURES
+from server.storage.tables import DELETED_PICTURES, PICTURE_STYLES, PICTURES
 
+_log = logging.getLogger(__name__)
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # Of PostgreSQL's advisory locks; any number that nobody else uses.
 _MIGRATION_LOCK = 7_301_944
 _CONNECT_SECONDS = 5
 _STATEMENT_MILLISECONDS = 10_000
+# Longer than a server can be down and come back with pictures in its spool.
+_REMEMBERED_MICROSECONDS = 90 * 24 * 3600 * 1_000_000
+# That ask at a time, each with a connection of its own.
+THREADS = 4
 
 
 class PictureCatalogue:
@@ -56,6 +62,8 @@ class PictureCatalogue:
         try:
             with self._engine.begin() as connection:
                 if connection.dialect.name == "postgresql":
+                    # Others may be at it for long, and so may this one.
+                    connection.execute(sa.text("set local statement_timeout = 0"))
                     lock = sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)
                     connection.execute(sa.select(lock))
                 config.attributes["connection"] = connection
@@ -63,16 +71,27 @@ class PictureCatalogue:
         except (SQLAlchemyError, CommandError) as error:
             raise StartupError(f"catalogue {self._place}: {_sentence(error)}") from error
 
-    def add(self, records: Sequence[PictureRecord]) -> None:
+    def add(self, records: Sequence[PictureRecord]) -> set[str]:
         """Add records; those that are there already stay as they are.
+
+        Returns:
+            Ids among them of pictures that were deleted, which are not added.
 
         Raises:
             Unavailable: the database fails.
         """
+        ids = [record.id for record in records]
         with self._transaction() as connection:
-            ids = [record.id for record in records]
-            known = set(connection.scalars(sa.select(PICTURES.c.id).where(PICTURES.c.id.in_(ids))))
-            new = [record for record in records if record.id not in known]
+            found = connection.execute(
+                sa.select(PICTURES.c.id, PICTURES.c.doomed).where(PICTURES.c.id.in_(ids))
+            )
+            known = {row.id: row.doomed for row in found}
+            gone = sa.select(DELETED_PICTURES.c.id).where(DELETED_PICTURES.c.id.in_(ids))
+            deleted = set(connection.scalars(gone))
+            deleted |= {picture_id for picture_id, doomed in known.items() if doomed}
+            new = [
+                record for record in records if record.id not in known and record.id not in deleted
+            ]
             if new:
                 connection.execute(sa.insert(PICTURES), [_row(record) for record in new])
             styles = [
@@ -82,6 +101,7 @@ class PictureCatalogue:
             ]
             if styles:
                 connection.execute(sa.insert(PICTURE_STYLES), styles)
+        return deleted
 
     def get(self, picture_id: str) -> PictureRecord | None:
         """A record; None: there is none.
@@ -143,22 +163,31 @@ class PictureCatalogue:
         summed = sa.select(PICTURES.c.id, running).where(~PICTURES.c.doomed).subquery()
         self._doom(PICTURES.c.id.in_(sa.select(summed.c.id).where(summed.c.running > byte_size)))
 
-    def doomed(self, limit: int) -> list[PictureRecord]:
-        """Some of what is hidden and not forgotten.
+    def doomed(self, after: str, limit: int) -> list[PictureRecord]:
+        """Some of what is hidden and not forgotten, by id; those behind `after`.
 
         Raises:
             Unavailable: the database fails.
         """
-        return self._select(sa.select(PICTURES).where(PICTURES.c.doomed).limit(limit))
+        wanted = PICTURES.c.doomed, PICTURES.c.id > after
+        return self._select(sa.select(PICTURES).where(*wanted).order_by(PICTURES.c.id).limit(limit))
 
-    def forget(self, ids: Sequence[str]) -> None:
-        """Remove records.
+    def forget(self, ids: Sequence[str], moment: int) -> None:
+        """Remove hidden records at a moment, in microseconds since 1970, but remember their ids.
+
+        Another server may have such a picture in its spool, and must not bring it back.
 
         Raises:
             Unavailable: the database fails.
         """
         with self._transaction() as connection:
-            connection.execute(sa.delete(PICTURES).where(PICTURES.c.id.in_(ids)))
+            # None that another server has removed meanwhile.
+            gone = sa.delete(PICTURES).where(PICTURES.c.id.in_(ids)).returning(PICTURES.c.id)
+            forgotten = [{"id": each, "at": moment} for each in connection.scalars(gone)]
+            if forgotten:
+                connection.execute(sa.insert(DELETED_PICTURES), forgotten)
+            old = DELETED_PICTURES.c.at < moment - _REMEMBERED_MICROSECONDS
+            connection.execute(sa.delete(DELETED_PICTURES).where(old))
 
     def close(self) -> None:
         """Close all connections."""
@@ -179,7 +208,9 @@ class PictureCatalogue:
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise Unavailable(f"the picture catalogue fails: {_sentence(error)}") from error
+            # Addresses and names are nothing for callers.
+            _log.warning("picture catalogue: %s", _sentence(error))
+            raise Unavailable("the picture catalogue fails; try again later") from error
 
 
 def _sqlite(file: Path) -> sa.Engine:
@@ -209,9 +240,16 @@ def _postgresql(url: str) -> sa.Engine:
     return sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
+        pool_size=THREADS,
+        max_overflow=0,
         pool_timeout=_CONNECT_SECONDS,
         connect_args={
             "connect_timeout": _CONNECT_SECONDS,
+            # A network that swallows everything is noticed.
+            "keepalives_idle": _CONNECT_SECONDS,
+            "keepalives_interval": _CONNECT_SECONDS,
+            "keepalives_count": 2,
+            "tcp_user_timeout": _STATEMENT_MILLISECONDS,
             "options": f"-c statement_timeout={_STATEMENT_MILLISECONDS}",
         },
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     # Types only, not there when the program runs.
     from obstore.store import ClientConfig, RetryConfig
 
+_log = logging.getLogger(__name__)
 _TIMEOUT = timedelta(seconds=10)
 _RETRIES = 2
 _FOLDER_DIGITS = 2
@@ -63,7 +65,7 @@ class Objects:
             if self._url is None:
                 await asyncio.to_thread(_reach_the_disk, self._folder / name)
         except (BaseError, OSError) as error:
-            raise Unavailable(f"the picture store fails: {_sentence(error)}") from error
+            raise _failed(error) from error
 
     async def get(self, record: PictureRecord) -> bytes | None:
         """The bytes; None where there are none.
@@ -77,7 +79,7 @@ class Objects:
         except FileNotFoundError:
             return None
         except (BaseError, OSError) as error:
-            raise Unavailable(f"the picture store fails: {_sentence(error)}") from error
+            raise _failed(error) from error
 
     async def delete(self, record: PictureRecord) -> None:
         """Delete the bytes, if they are there.
@@ -90,7 +92,7 @@ class Objects:
         except FileNotFoundError:
             pass
         except (BaseError, OSError) as error:
-            raise Unavailable(f"the picture store fails: {_sentence(error)}") from error
+            raise _failed(error) from error
 
     def tidy(self, record: PictureRecord) -> None:
         """Remove what a process that died while it wrote this picture may have left."""
@@ -98,6 +100,12 @@ class Objects:
             path = self._folder / _name(record)
             for left in path.parent.glob(f"{path.name}#*"):
                 left.unlink(missing_ok=True)
+
+
+def _failed(error: Exception) -> Unavailable:
+    # Addresses and folders are nothing for callers.
+    _log.warning("picture store: %s", _sentence(error))
+    return Unavailable("the picture store fails; try again later")
 
 
 def _local(folder: Path) -> LocalStore:
@@ -125,7 +133,7 @@ def _name(record: PictureRecord) -> str:
 
 def _reach_the_disk(path: Path) -> None:
     """Wait until a file and its name would outlive the machine's fall."""
-    for place in (path, path.parent):
+    for place in (path, path.parent, path.parent.parent):
         descriptor = os.open(place, os.O_RDONLY)
         try:
             os.fsync(descriptor)

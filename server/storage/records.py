@@ -7,7 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 _MICROSECONDS = 1_000_000
@@ -55,13 +55,14 @@ class PictureRecord:
 
     @classmethod
     def from_json(cls, line: bytes) -> PictureRecord:
-        """The record of such a line.
+        """The record of such a line, perhaps of a newer version that knows more.
 
         Raises:
             ValueError, TypeError: it is none.
         """
-        fields: dict[str, Any] = json.loads(line)
-        return cls(**fields)
+        written: dict[str, Any] = json.loads(line)
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in written.items() if name in known})
 
     def is_of(self, data: bytes) -> bool:
         """Whether these are the picture's bytes, whole and unchanged."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from server.errors import Unavailable
-from server.generation.windows import gathered
 from server.storage.catalogue import PictureCatalogue
 from server.storage.objects import Objects
 from server.storage.records import PictureRecord, now
@@ -62,6 +62,9 @@ class Retention:
                 await self.sweep()
             except Unavailable as error:
                 _log.warning("retention: %s", error)
+            except Exception:
+                # What nobody thought of must not end it in silence.
+                _log.exception("retention failed")
             await asyncio.sleep(_SWEEP_SECONDS)
 
     async def sweep(self) -> None:
@@ -76,15 +79,24 @@ class Retention:
         if self._limits.byte_size:
             most = self._limits.byte_size
             await self._threads.run(partial(self._catalogue.doom_beyond, most))
-        while doomed := await self._threads.run(partial(self._catalogue.doomed, _AT_ONCE)):
-            await self.remove(doomed)
+        last = ""
+        while doomed := await self._threads.run(partial(self._catalogue.doomed, last, _AT_ONCE)):
+            last = doomed[-1].id
+            # Files that cannot be removed now do not keep the others.
+            with suppress(Unavailable):
+                await self.remove(doomed)
 
     async def remove(self, records: Sequence[PictureRecord]) -> None:
         """Remove hidden pictures.
 
         Raises:
-            Unavailable: a place fails.
+            Unavailable: a place fails; what could be removed is.
         """
-        await gathered(self._objects.delete(record) for record in records)
-        ids = [record.id for record in records]
-        await self._threads.run(partial(self._catalogue.forget, ids))
+        work = (self._objects.delete(record) for record in records)
+        outcomes = await asyncio.gather(*work, return_exceptions=True)
+        failed = [isinstance(outcome, BaseException) for outcome in outcomes]
+        removed = [record.id for record, stays in zip(records, failed, strict=True) if not stays]
+        await self._threads.run(partial(self._catalogue.forget, removed, now()))
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome

@@ -64,9 +64,7 @@ class Spool:
         return list(self._left())
 
     def _left(self) -> Iterator[PictureRecord]:
-        for path in sorted(self._folder.glob("[0-9a-f]*")):
-            if path.suffix:
-                continue
+        for path in sorted(self._folder.glob("[0-9a-f]" * 32)):
             kept = self.read(path.name)
             if kept is None:
                 # The machine itself went down before the file was on the disk.

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from server.engines.base import Deadline
 from server.errors import DataLoss, DeadlineExceeded, NotFound, Unavailable
-from server.storage.catalogue import PictureCatalogue
+from server.storage.catalogue import THREADS, PictureCatalogue
 from server.storage.objects import Objects
 from server.storage.records import (
     KeptPicture,
@@ -29,7 +29,9 @@ from server.threads import Threads
 
 # How long a reader waits for what was answered a moment ago, and an exit for the last writes.
 _SETTLE_SECONDS = 2.0
-_CLOSE_SECONDS = 10.0
+_CLOSE_SECONDS = 5.0
+# For one question to one place, which have shorter limits of their own.
+_PATIENCE_SECONDS = 20.0
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
@@ -68,7 +70,7 @@ class PictureStore:
         self._objects = Objects(places.url, places.folder / "pictures")
         self._catalogue = PictureCatalogue(places.database, places.folder / "catalogue.sqlite3")
         # Apart, so that a database that does not answer holds up no caller's picture.
-        self._spooling, self._asking = Threads("spool"), Threads("catalogue")
+        self._spooling, self._asking = Threads("spool"), Threads("catalogue", THREADS)
         parts = self._spool, self._objects, self._catalogue, self._asking
         self._writer = Writer(*parts, metrics)
         self._retention = Retention(self._objects, self._catalogue, self._asking, limits)
@@ -137,15 +139,30 @@ class PictureStore:
             kept = await self._spooling.run(partial(self._spool.read, picture_id))
             if kept is not None:
                 return kept
+        record = await self.record(picture_id, deadline)
+        data = await _within(deadline, self._objects.get(record))
+        if data is None:
+            # Unless it was deleted a moment ago.
+            await self.record(picture_id, deadline)
+            raise DataLoss(f"picture {picture_id}: its file is gone")
+        if not record.is_of(data):
+            raise DataLoss(f"picture {picture_id}: its file is damaged")
+        return KeptPicture(record, data)
+
+    async def record(self, picture_id: str, deadline: Deadline) -> PictureRecord:
+        """What is known of a picture.
+
+        Raises:
+            NotFound: there is none of that id.
+            Unavailable: the store fails.
+            DeadlineExceeded: it takes too long.
+        """
+        if (waiting := self._writer.waiting.get(picture_id)) is not None:
+            return waiting
         record = await self._ask(partial(self._catalogue.get, picture_id), deadline)
         if record is None:
             raise _unknown(picture_id)
-        data = await _within(deadline, self._objects.get(record))
-        if data is None or not record.is_of(data):
-            raise DataLoss(
-                f"picture {picture_id}: its file is {'gone' if data is None else 'damaged'}"
-            )
-        return KeptPicture(record, data)
+        return record
 
     async def page(
         self, wanted: PictureFilter, after: Position | None, limit: int, deadline: Deadline
@@ -182,17 +199,22 @@ class PictureStore:
             raise _unknown(picture_id)
         await _within(deadline, self._retention.remove([record]))
 
-    async def close(self) -> None:
-        """Move what waits, if the store takes it soon; the rest is moved after the next start."""
+    async def close(self) -> bool:
+        """Move what waits, if the store takes it soon; the rest is moved after the next start.
+
+        Returns:
+            Whether all threads have ended: one may wait for a database that does not answer.
+        """
         with suppress(TimeoutError):
             await asyncio.wait_for(self._writer.settled(), _CLOSE_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._spooling.finish()
-        await self._asking.finish()
-        self._catalogue.close()
+        ended = [await each.finish(_CLOSE_SECONDS) for each in (self._spooling, self._asking)]
         self._spool.close()
+        if all(ended):
+            self._catalogue.close()
+        return all(ended)
 
     async def _settle(self) -> None:
         """Let a caller see what was answered a moment ago, unless the store is behind."""
@@ -204,15 +226,31 @@ class PictureStore:
         return await _within(deadline, self._asking.run(work))
 
     def _write(self, pictures: Sequence[KeptPicture]) -> None:
-        for kept in pictures:
-            self._spool.write(kept)
+        """Write all or none."""
+        try:
+            for kept in pictures:
+                self._spool.write(kept)
+        except OSError:
+            for kept in pictures:
+                self._spool.remove(kept.record.id)
+            raise
 
 
 async def _within(deadline: Deadline, work: Awaitable[Result]) -> Result:
+    """Await what a place does, until the deadline, but not for ever.
+
+    Raises:
+        DeadlineExceeded: it passed.
+        Unavailable: the place does not answer.
+    """
+    remaining = deadline.remaining
+    patience = _PATIENCE_SECONDS if remaining is None else min(remaining, _PATIENCE_SECONDS)
     try:
-        return await asyncio.wait_for(work, deadline.remaining)
+        return await asyncio.wait_for(work, patience)
     except TimeoutError as error:
-        raise DeadlineExceeded("the deadline passed while the picture store was asked") from error
+        if deadline.passed:
+            raise DeadlineExceeded("the deadline passed while the store was asked") from error
+        raise Unavailable("the picture store does not answer; try again later") from error
 
 
 def _unknown(picture_id: str) -> NotFound:

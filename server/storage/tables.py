@@ -45,6 +45,15 @@ PICTURES = Table(
     Index("pictures_doomed", "doomed"),
 )
 
+DELETED_PICTURES = Table(
+    "deleted_pictures",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    # Microseconds since 1970, UTC.
+    Column("at", BigInteger, nullable=False),
+    Index("deleted_pictures_by_time", "at"),
+)
+
 PICTURE_STYLES = Table(
     "picture_styles",
     METADATA,

@@ -10,7 +10,6 @@ from functools import partial
 from itertools import islice
 
 from server.errors import Unavailable
-from server.generation.windows import gathered
 from server.storage.catalogue import PictureCatalogue
 from server.storage.objects import Objects
 from server.storage.records import PictureRecord
@@ -19,7 +18,7 @@ from server.telemetry.metrics import Metrics
 from server.threads import Threads
 
 # So many pictures share a transaction.
-_BATCH = 32
+_MOST_AT_ONCE = 32
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.5, 30.0
 _log = logging.getLogger(__name__)
 
@@ -56,62 +55,103 @@ class Writer:
         self._threads = threads
         self._metrics = metrics
         self.waiting: dict[str, PictureRecord] = {}
-        self._added = self._moved = 0
+        self._refused: set[str] = set()
         self._come = asyncio.Event()
         self._progress = asyncio.Condition()
 
     def add(self, record: PictureRecord) -> None:
         """Move this picture, which is in the spool, too."""
         self.waiting[record.id] = record
-        self._added += 1
         self._metrics.store_waiting.set(len(self.waiting))
         self._come.set()
 
     async def settled(self) -> None:
-        """Wait until all that was added before is in the store."""
-        added = self._added
+        """Wait until what was added before is in the store, but not for what it did not take."""
+        before = self.waiting.keys() - self._refused
         async with self._progress:
-            await self._progress.wait_for(lambda: self._moved >= added)
+            await self._progress.wait_for(lambda: before.isdisjoint(self.waiting))
 
     async def run(self) -> None:
-        """Move what comes, for ever; a store that fails is asked again, ever less often."""
-        patience = _FIRST_RETRY_SECONDS
+        """Move what comes, for ever; a store that fails is asked for less, and less often."""
+        at_once, patience = _MOST_AT_ONCE, _FIRST_RETRY_SECONDS
         while True:
             await self._come.wait()
-            try:
-                await self._move(list(islice(self.waiting.values(), _BATCH)))
+            records = list(islice(self.waiting.values(), at_once))
+            moved = await self._move(records)
+            whole = moved == len(records)
+            at_once = min(2 * at_once, _MOST_AT_ONCE) if whole else max(1, at_once // 2)
+            if moved:
                 patience = _FIRST_RETRY_SECONDS
-            except (Unavailable, OSError) as error:
-                self._metrics.store_failures.inc()
-                _log.warning("%s; %d pictures wait", error, len(self.waiting))
-                await asyncio.sleep(patience)
-                patience = min(2 * patience, _LAST_RETRY_SECONDS)
+                continue
+            await asyncio.sleep(patience)
+            patience = min(2 * patience, _LAST_RETRY_SECONDS)
 
-    async def _move(self, records: Sequence[PictureRecord]) -> None:
+    async def _move(self, records: Sequence[PictureRecord]) -> int:
+        """Move some; how many the store took. Those that it did not go to the end."""
         started = time.monotonic()
-        found = await gathered(self._put(record) for record in records)
-        stored = [record for record, is_there in zip(records, found, strict=True) if is_there]
-        await self._threads.run(partial(self._catalogue.add, stored))
-        await self._threads.run(partial(self._clear, records))
-        for record in records:
-            self._spool.give_back(record.byte_size)
-            del self.waiting[record.id]
-            self._metrics.store_seconds.observe(time.monotonic() - started)
-        self._metrics.store_waiting.set(len(self.waiting))
-        if not self.waiting:
-            self._come.clear()
+        outcomes = await asyncio.gather(*map(self._put, records), return_exceptions=True)
+        failure = next((each for each in outcomes if isinstance(each, BaseException)), None)
+        pairs = list(zip(records, outcomes, strict=True))
+        stored = [record for record, outcome in pairs if outcome is True]
+        missing = [record for record, outcome in pairs if outcome is False]
+        try:
+            await self._enter(stored)
+            await self._look_for(missing)
+        except Exception as error:
+            stored, missing, failure = [], [], error
+        for record in stored + missing:
+            self._done(record, time.monotonic() - started)
+        if failure is not None:
+            self._put_off([record for record in records if record.id in self.waiting], failure)
         async with self._progress:
-            self._moved += len(records)
             self._progress.notify_all()
+        return len(stored) + len(missing)
 
     async def _put(self, record: PictureRecord) -> bool:
+        """Store bytes; whether there are any."""
         kept = await self._threads.run(partial(self._spool.read, record.id))
         if kept is None:
-            # Somebody else was at the folder; the others need not wait for what will never come.
-            _log.error("picture %s has gone from the spool, and is lost", record.id)
             return False
         await self._objects.put(record, kept.data)
         return True
+
+    async def _enter(self, records: Sequence[PictureRecord]) -> None:
+        """Enter records whose bytes are stored, and let the spool go of them."""
+        deleted = await self._threads.run(partial(self._catalogue.add, records))
+        for record in records:
+            if record.id in deleted:
+                # By another server, while it was in this one's spool, too.
+                await self._objects.delete(record)
+        await self._threads.run(partial(self._clear, records))
+
+    async def _look_for(self, records: Sequence[PictureRecord]) -> None:
+        """What is not in the spool was moved by an attempt that failed later on, or is lost."""
+        for record in records:
+            if await self._threads.run(partial(self._catalogue.get, record.id)) is None:
+                _log.error("picture %s has gone from the spool, and is lost", record.id)
+
+    def _done(self, record: PictureRecord, seconds: float) -> None:
+        del self.waiting[record.id]
+        self._refused.discard(record.id)
+        self._spool.give_back(record.byte_size)
+        self._metrics.store_waiting.set(len(self.waiting))
+        self._metrics.store_seconds.observe(seconds)
+        if not self.waiting:
+            self._come.clear()
+
+    def _put_off(self, records: Sequence[PictureRecord], failure: BaseException) -> None:
+        self._metrics.store_failures.inc()
+        # What fails for a reason that nobody thought of is worth its traceback.
+        expected = isinstance(failure, Unavailable | OSError)
+        _log.warning(
+            "%s; %d pictures wait",
+            failure,
+            len(self.waiting),
+            exc_info=None if expected else failure,
+        )
+        for record in records:
+            self._refused.add(record.id)
+            self.waiting[record.id] = self.waiting.pop(record.id)
 
     def _clear(self, records: Sequence[PictureRecord]) -> None:
         for record in records:

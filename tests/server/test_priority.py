@@ -1,6 +1,7 @@
 """Urgent requests overtake others in the queues of the models."""
 
 import asyncio
+from collections.abc import Iterator
 
 import grpc
 import httpx
@@ -11,6 +12,13 @@ from impasto.v1 import image_service_pb2_grpc as pb_grpc
 from running_server import RunningServer, running_server
 
 CROWD = 24
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[RunningServer]:
+    """A server that lets a crowd in."""
+    with running_server("--max-backlog", "512") as running:
+        yield running
 
 
 async def overtaken(running: RunningServer, crowd: Priority, late: Priority) -> int:
@@ -31,14 +39,14 @@ async def overtaken(running: RunningServer, crowd: Priority, late: Priority) -> 
     return before
 
 
-async def test_urgent_requests_go_first(server: RunningServer) -> None:
-    assert await overtaken(server, Priority.NORMAL, Priority.HIGH) < CROWD // 2
-    assert await overtaken(server, Priority.LOW, Priority.NORMAL) < CROWD // 2
+async def test_urgent_requests_go_first(patient: RunningServer) -> None:
+    assert await overtaken(patient, Priority.NORMAL, Priority.HIGH) < CROWD // 2
+    assert await overtaken(patient, Priority.LOW, Priority.NORMAL) < CROWD // 2
 
 
-async def test_patient_requests_go_last(server: RunningServer) -> None:
-    assert await overtaken(server, Priority.NORMAL, Priority.LOW) > CROWD // 2
-    assert await overtaken(server, Priority.HIGH, Priority.NORMAL) > CROWD // 2
+async def test_patient_requests_go_last(patient: RunningServer) -> None:
+    assert await overtaken(patient, Priority.NORMAL, Priority.LOW) > CROWD // 2
+    assert await overtaken(patient, Priority.HIGH, Priority.NORMAL) > CROWD // 2
 
 
 @pytest.mark.parametrize("priority", list(Priority))

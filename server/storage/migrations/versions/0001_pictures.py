@@ -1,4 +1,4 @@
-"""Pictures and the styles that they are painted in."""
+"""Pictures, the styles that they are painted in, and which were deleted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Create both tables."""
+    """Create the tables."""
     op.create_table(
         "pictures",
         sa.Column("id", sa.String(32), primary_key=True),
@@ -43,10 +43,17 @@ def upgrade() -> None:
         sa.Column("style", sa.Text, primary_key=True),
         sa.Column("weight", sa.Float, nullable=False),
     )
+    op.create_table(
+        "deleted_pictures",
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("at", sa.BigInteger, nullable=False),
+    )
+    op.create_index("deleted_pictures_by_time", "deleted_pictures", ["at"])
     op.create_index("picture_styles_by_style", "picture_styles", ["style", "picture_id"])
 
 
 def downgrade() -> None:
-    """Drop both."""
+    """Drop them."""
+    op.drop_table("deleted_pictures")
     op.drop_table("picture_styles")
     op.drop_table("pictures")
