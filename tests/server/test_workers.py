@@ -19,7 +19,15 @@ PATIENCE_SECONDS = 60
 
 
 def flags(triton: RunningTriton) -> list[str]:
-    return ["--engine", "triton", "--triton-url", triton.url, "--workers", str(WORKERS)]
+    return [
+        "--engine",
+        "triton",
+        "--triton-url",
+        triton.url,
+        "--workers",
+        str(WORKERS),
+        "--max-backlog=512",
+    ]
 
 
 @pytest.fixture(scope="module")
