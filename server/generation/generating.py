@@ -65,7 +65,7 @@ class Generation:
         """
         chain = self._chain(request)
         make = partial(self._make_all, chain, request)
-        answer = await self._parts.cache.answer(request.made, deadline, make)
+        answer = await self._parts.cache.answer(request, deadline, make)
         return await self._kept(answer, request) if request.store else answer
 
     async def _make_all(

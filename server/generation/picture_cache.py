@@ -69,6 +69,7 @@ class PictureCache:
         """
         if not self._byte_size or not request.reproducible:
             return await make(deadline)
+        request = request.made
         kept = self._entries.get(request)
         if kept is not None:
             self._observe("hit")

@@ -96,6 +96,8 @@ class StyleTable:
         """The weighted mean float32 [code_size] of known styles' codes; no styles: unpainted."""
         if not weights:
             return self._identity
+        if len(weights) == 1:
+            return self._codes[next(iter(weights))]
         total = sum(weights.values())
         code = np.zeros_like(self._identity)
         for name, weight in weights.items():
@@ -110,6 +112,8 @@ class StyleTable:
             strength: 0 (not painted) to 1.
             preserve_colour: whether the painting changes the luminance alone.
         """
+        if strength == 1 and not preserve_colour:
+            return code
         weight = np.float32(strength)
         weaker: np.ndarray = (np.float32(1) - weight) * self._identity + weight * code
         if preserve_colour:
