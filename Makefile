@@ -23,6 +23,9 @@ TRITON_FLAGS ?=
 # Triton's binary exists for Linux on x86-64 and some Pythons only; elsewhere its tests are skipped.
 TRITON_STAMP := $(if $(and $(TRITON_PYTHON),$(filter Linux-x86_64,$(shell uname -sm | tr ' ' -))),$(TRITON_VENV)/.installed)
 
+# One reader of Content Credentials is of another language; without its package manager its test is skipped.
+READERS := $(if $(shell command -v npm),tests/readers/node_modules/.installed)
+
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -67,7 +70,11 @@ $(TRITON_VENV)/.installed: deploy/triton/requirements.txt
 triton: $(TRITON_VENV)/.installed ## Run a real Triton over the committed models (TRITON_FLAGS="--grpc-port=...").
 	@exec $(TRITON_RUN) deploy/triton/launch.py $(TRITON_FLAGS)
 
-test: $(VENV)/.installed-server,train,test $(TRITON_STAMP) ## Run the tests.
+tests/readers/node_modules/.installed: tests/readers/package.json
+	@npm install --prefix tests/readers --no-package-lock --no-audit --no-fund --ignore-scripts --silent \
+	    && touch $@ || echo "npm cannot install it; the test of the other reader is skipped"
+
+test: $(VENV)/.installed-server,train,test $(TRITON_STAMP) $(READERS) ## Run the tests.
 	$(RUN) -m pytest
 
 lint: $(VENV)/.installed-server,train,test,dev ## Check style and types.

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, tzinfo
@@ -35,6 +36,11 @@ from server.generation import content_credentials
 from server.generation.content_credentials import Signer
 
 SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+READER = Path(__file__).parents[1] / "readers/content_credentials.js"
+needs_other_reader = pytest.mark.skipif(
+    not (READER.parent / "node_modules").exists(),
+    reason="`make test` installs the other reader where there is npm",
+)
 ENCODED = [PictureFormat.PNG, PictureFormat.JPEG, PictureFormat.WEBP]
 
 
@@ -101,6 +107,30 @@ def recipe_in_xmp(data: bytes) -> dict[str, Any]:
 def pixels(data: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"))
+
+
+@needs_other_reader
+def test_another_implementation_agrees(artist: Client, tmp_path: Path) -> None:
+    """It reads no WebP."""
+    files = []
+    for picture_format in (PictureFormat.PNG, PictureFormat.JPEG):
+        asked = {"seed": 7, "picture_format": picture_format, "content_credentials": True}
+        (signed,) = artist.generate(**asked)
+        painted = artist.stylize(
+            signed.data, style="spring", picture_format=picture_format, content_credentials=True
+        )
+        for name, data in (("made", signed.data), ("painted", painted.data)):
+            whole, changed = tmp_path / f"{name}.{picture_format.value}", bytearray(data)
+            changed[-60] ^= 1
+            whole.write_bytes(data)
+            other = whole.with_stem(f"{name}-changed")
+            other.write_bytes(changed)
+            files += [whole, other]
+    command = ["node", str(READER), *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["valid"] for each in found] == [True, False] * 4
+    assert {*map(str, found[1]["faults"])} == {"assertion.dataHash.mismatch"}
 
 
 @pytest.mark.parametrize("picture_format", ENCODED)
