@@ -1,8 +1,9 @@
 """What one call costs over its models: a lone caller, small and usual pictures, bare and as PNG.
 
 The bare chain is both models on onnxruntime with all cores, in this process; the calls go from this
-process through the client to the gateway in another one, which has as many threads. All take turns,
-call by call, in an order that changes: what runs after itself finds its memory in the caches.
+process through the client to the gateway in another one, which has as many threads. Beside it is a
+gRPC server that runs the same chain in a thread, and does nothing else. All take turns, call by
+call, in an order that changes: what runs after itself finds its memory in the caches.
 """
 
 from __future__ import annotations
@@ -18,12 +19,9 @@ import click
 from impasto import Client, PictureFormat
 
 from benchmarks.machine import describe
-from benchmarks.processes import REPOSITORY, gateway
-from benchmarks.raw import STYLE, Chain
+from benchmarks.processes import REPOSITORY, bare_server, gateway
+from benchmarks.raw import OUTPUTS, STYLE, Chain
 from benchmarks.tables import table, write_report
-
-# The generator's output that is painted, by the picture's side.
-SIZES = {64: "image", 256: "canvas"}
 
 
 def call(client: Client, size: int, picture_format: PictureFormat) -> Callable[[], object]:
@@ -51,16 +49,22 @@ def medians(works: list[Callable[[], object]], rounds: int) -> list[float]:
 def main(rounds: int, repetitions: int) -> None:
     """Measure and write the table."""
     rows, chain = [], Chain(os.cpu_count() or 1)
-    with gateway(REPOSITORY) as target, Client(target) as client:
-        for size, output in SIZES.items():
-            kinds = [PictureFormat.RAW_RGB8, PictureFormat.PNG]
-            bare = partial(chain.run, 1, output)
-            works: list[Callable[[], object]] = [
-                bare,
-                *(call(client, size, kind) for kind in kinds),
-            ]
-            taken = [medians(works, rounds) for _ in range(repetitions)]
-            for index, name in enumerate(["bare chain", "gateway, raw RGB8", "gateway, PNG"]):
+    raw, png = PictureFormat.RAW_RGB8, PictureFormat.PNG
+    with (
+        bare_server() as bare_target,
+        gateway(REPOSITORY) as target,
+        Client(bare_target) as bare,
+        Client(target) as client,
+    ):
+        for size, output in OUTPUTS.items():
+            works: dict[str, Callable[[], object]] = {
+                "bare chain": partial(chain.run, 1, output),
+                "bare gRPC server, raw RGB8": call(bare, size, raw),
+                "gateway, raw RGB8": call(client, size, raw),
+                "gateway, PNG": call(client, size, png),
+            }
+            taken = [medians(list(works.values()), rounds) for _ in range(repetitions)]
+            for index, name in enumerate(works):
                 over = [each[index] - each[0] for each in taken]
                 spread = f"{min(over):.2f} to {max(over):.2f}" if index else ""
                 rows.append(

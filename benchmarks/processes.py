@@ -98,6 +98,14 @@ def echo(transport: str, core: int | None = None) -> Iterator[str]:
 
 
 @contextmanager
+def bare_server() -> Iterator[str]:
+    """A gRPC server around the bare chain; yields its address."""
+    command = [sys.executable, "-m", "benchmarks.bare"]
+    with _running(command, r"ready: grpc on (\S+)", None) as (_, found):
+        yield found[1]
+
+
+@contextmanager
 def triton(models: Path, core: int | None = None) -> Iterator[str]:
     """Triton from pip with its stand-in backend; yields its gRPC address."""
     grpc_port, http_port = _free_ports(2)

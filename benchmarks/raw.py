@@ -14,6 +14,8 @@ from benchmarks.processes import REPOSITORY
 
 _WARM_UP = 3
 STYLE = "great_wave"
+# The generator's output that is painted, by the picture's side.
+OUTPUTS = {64: "image", 256: "canvas"}
 
 
 class Chain:
@@ -34,12 +36,13 @@ class Chain:
         code = next(item["code"] for item in table["styles"] if item["name"] == STYLE)
         self._code = np.array(code, np.float32)
 
-    def run(self, batch: int, output: str = "canvas") -> None:
-        """Make a batch of pictures out of one of the generator's outputs."""
+    def run(self, batch: int, output: str = "canvas") -> np.ndarray:
+        """Pictures uint8 [batch, height, width, 3] out of one of the generator's outputs."""
         latent = np.ones((batch, 64), np.float32)
         (canvas,) = self._generator.run([output], {"latent": latent})
         code = np.repeat(self._code[None], batch, axis=0)
-        self._stylizer.run(["pixels"], {"image": canvas, "style_code": code})
+        (pixels,) = self._stylizer.run(["pixels"], {"image": canvas, "style_code": code})
+        return pixels
 
 
 @click.command(help=__doc__)

@@ -49,7 +49,7 @@ async def test_each_level_has_its_own_queue_size(make_engine: MakeEngine) -> Non
 
 async def test_queue_timeout_rejects_only_what_waited_too_long(make_engine: MakeEngine) -> None:
     policy = "default_queue_policy { default_timeout_microseconds: 20000 }"
-    engine = await make_engine(f"dynamic_batching {{ {policy} }}", work=2000)
+    engine = await make_engine(f"dynamic_batching {{ {policy} }}", work=4000)
     running = asyncio.create_task(infer(engine, 1))
     await asyncio.sleep(0)
     with pytest.raises(DeadlineExceeded, match="add_one: the queue's timeout passed in the queue"):
@@ -64,7 +64,7 @@ async def test_a_request_may_shorten_its_timeout_where_it_is_allowed(
 ) -> None:
     policy = f"default_timeout_microseconds: 30000000 allow_timeout_override: {allowed}"
     engine = await make_engine(
-        f"dynamic_batching {{ default_queue_policy {{ {policy} }} }}", work=2000
+        f"dynamic_batching {{ default_queue_policy {{ {policy} }} }}", work=4000
     )
     running = asyncio.create_task(infer(engine, 1))
     await asyncio.sleep(0)
@@ -83,7 +83,7 @@ async def test_delayed_requests_run_after_those_in_time_and_are_not_lost(
     policy = "timeout_action: DELAY default_timeout_microseconds: 60000000"
     engine = await make_engine(
         f"dynamic_batching {{ default_queue_policy {{ allow_timeout_override: true {policy} }} }}",
-        work=2000,
+        work=4000,
     )
     order: list[int] = []
 
@@ -103,11 +103,11 @@ async def test_delayed_requests_run_after_those_in_time_and_are_not_lost(
 
 async def test_a_delayed_request_still_has_its_deadline(make_engine: MakeEngine) -> None:
     policy = "default_queue_policy { timeout_action: DELAY default_timeout_microseconds: 1000 }"
-    engine = await make_engine(f"dynamic_batching {{ {policy} }}", work=2000)
+    engine = await make_engine(f"dynamic_batching {{ {policy} }}", work=4000)
     running = asyncio.create_task(infer(engine, 1))
     await asyncio.sleep(0)
     with pytest.raises(DeadlineExceeded, match="the deadline passed in the queue"):
-        await ask(engine, row(2), Deadline.after(0.03))
+        await ask(engine, row(2), Deadline.after(0.01))
     assert not running.done()
     await running
 
@@ -203,7 +203,7 @@ async def test_a_request_that_fails_its_batch_fails_alone(
 async def test_who_goes_away_while_a_batch_fails_holds_nobody_up(
     tmp_path: Path, start_engine: MakeEngine
 ) -> None:
-    write_model(tmp_path, "dynamic_batching { preserve_ordering: true }", work=2000)
+    write_model(tmp_path, "dynamic_batching { preserve_ordering: true }", work=4000)
     engine = await start_engine(tmp_path)
     first = asyncio.create_task(ask(engine, row(0)))
     await asyncio.sleep(0)
