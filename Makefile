@@ -71,8 +71,8 @@ triton: $(TRITON_VENV)/.installed ## Run a real Triton over the committed models
 	@exec $(TRITON_RUN) deploy/triton/launch.py $(TRITON_FLAGS)
 
 tests/readers/node_modules/.installed: tests/readers/package.json
-	@npm install --prefix tests/readers --no-package-lock --no-audit --no-fund --ignore-scripts --silent \
-	    && touch $@ || echo "npm cannot install it; the test of the other reader is skipped"
+	@timeout 60 npm install --prefix tests/readers --no-package-lock --no-audit --no-fund \
+	    --ignore-scripts --fetch-retries=0 --silent && touch $@ || echo "npm cannot install it; the test of the other reader is skipped"
 
 test: $(VENV)/.installed-server,train,test $(TRITON_STAMP) $(READERS) ## Run the tests.
 	$(RUN) -m pytest
