@@ -32,6 +32,7 @@ from server.http.listener import HttpListener
 from server.http.rest import Rest
 from server.inference.regions import Regions
 from server.inference.service import InferenceService
+from server.logs import log_lines
 from server.settings import Settings, address
 from server.telemetry.metrics import Metrics
 from server.threads import Threads
@@ -57,7 +58,7 @@ class Gateway:
             StartupError: a port is taken.
         """
         self._settings = settings
-        self._ready = ready or _log_lines
+        self._ready = ready or log_lines
         self._stop = asyncio.Event()
         self._metrics = Metrics()
         self._access = Access.of(settings, self._metrics)
@@ -190,11 +191,6 @@ class Gateway:
                 await self._calls.delivered()
         await self._calls.quiet()
         await self._grpc.stop()
-
-
-def _log_lines(lines: Sequence[str]) -> None:
-    for line in lines:
-        _log.info("%s", line)
 
 
 async def _unless(stop: asyncio.Event, start: Coroutine[Any, Any, Pipeline]) -> Pipeline:

@@ -44,7 +44,7 @@ def _shortened(text: str) -> str:
 
 
 class NotFound(ImpastoError):
-    """There is no model, version or shared memory region of that name."""
+    """There is no model, version, shared memory region or stored picture of that name."""
 
     code = grpc.StatusCode.NOT_FOUND
     http_status = 404

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
+
+_log = logging.getLogger(__name__)
 
 
 def log_to_standard_error() -> None:
@@ -12,6 +15,12 @@ def log_to_standard_error() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for library in ("alembic", "httpx"):
         logging.getLogger(library).setLevel(logging.WARNING)
+
+
+def log_lines(lines: Sequence[str]) -> None:
+    """Log each."""
+    for line in lines:
+        _log.info("%s", line)
 
 
 def refuse(reason: str) -> NoReturn:

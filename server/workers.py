@@ -27,7 +27,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from server.app import Gateway
 from server.errors import ImpastoError, StartupError
-from server.logs import log_to_standard_error, refuse
+from server.logs import log_lines, log_to_standard_error, refuse
 from server.settings import Settings, address
 from server.telemetry.metrics import SHARED_FOLDER
 
@@ -95,8 +95,7 @@ class Workers:
         if not said:
             self._stop()
             return self._wait(1)
-        for line in (f"{self._settings.workers} workers", *said):
-            _log.info("%s", line)
+        log_lines([f"{self._settings.workers} workers", *said])
         return self._wait(0)
 
     def _start(self) -> Worker:

@@ -66,7 +66,7 @@ class Generation:
         chain = self._chain(request)
         make = partial(self._make_all, chain, request)
         answer = await self._parts.cache.answer(request, deadline, make)
-        return await self._kept(answer, request) if request.store else answer
+        return await self._kept(answer, request)
 
     async def _make_all(
         self, chain: Chain, request: GenerationRequest, deadline: Deadline
@@ -99,8 +99,7 @@ class Generation:
                 wanted = range(index, index + 1)
                 with places.working(each_costs):
                     answer = await self._make(chain, request, wanted, code, urgency, timings)
-                if request.store:
-                    answer = await self._kept(answer, request)
+                answer = await self._kept(answer, request)
                 return StreamedPicture(index, answer.pictures[0], answer.origin)
 
             works = (one(index) for index in range(request.pictures))
@@ -125,9 +124,9 @@ class Generation:
         return chain
 
     async def _kept(self, answer: Answer, request: GenerationRequest) -> Answer:
-        """The answer with the ids of its pictures in the picture store."""
+        """The answer, its pictures stored where that is wanted."""
         keep = self._parts.keeping.keep
-        pictures = await keep(answer.pictures, request.format, answer.origin, answer.timings)
+        pictures = await keep(answer.pictures, request, answer.origin, answer.timings)
         return answer._replace(pictures=pictures)
 
     async def _code(self, chain: Chain, request: GenerationRequest, urgency: Urgency) -> np.ndarray:

@@ -146,10 +146,8 @@ class Interpolation:
         self, request: InterpolationRequest, made: StreamedPicture, timings: Timings
     ) -> StreamedPicture:
         """The picture, stored where that is wanted."""
-        if not request.store:
-            return made
         keep = self._parts.keeping.keep
-        (picture,) = await keep([made.picture], request.encoded, made.origin, timings)
+        (picture,) = await keep([made.picture], request, made.origin, timings)
         return replace(made, picture=picture)
 
 

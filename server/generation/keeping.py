@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from server.engines.base import Deadline
 from server.errors import InvalidArgument, NotSupported, Overloaded
 from server.generation.answers import EncodedPicture, Origin
 from server.generation.provenance import recipe_json, recipe_styles
-from server.generation.requests import ListingRequest, OutputFormat
+from server.generation.requests import Delivery, ListingRequest, OutputFormat
 from server.generation.timings import Timings
 from server.storage.records import (
     KeptPicture,
@@ -66,29 +66,24 @@ class Keeping:
 
     async def keep(
         self,
-        pictures: Sequence[EncodedPicture],
-        output_format: OutputFormat,
+        pictures: list[EncodedPicture],
+        request: Delivery,
         origin: Origin,
         timings: Timings,
     ) -> list[EncodedPicture]:
-        """Store pictures, where `check` passed; the same with their ids.
+        """Store pictures, if the request wants it and `check` passed; the same with their ids.
 
         Raises:
             Unavailable: the store's disk does not take them.
         """
+        if not request.store:
+            return pictures
         assert self._store is not None
-        records = [_record(picture, output_format, origin) for picture in pictures]
+        records = [_record(picture, request.encoded, origin) for picture in pictures]
+        pairs = list(zip(records, pictures, strict=True))
         with timings.measure("store"):
-            await self._store.keep(
-                [
-                    KeptPicture(record, picture.data)
-                    for record, picture in zip(records, pictures, strict=True)
-                ]
-            )
-        return [
-            replace(picture, id=record.id)
-            for record, picture in zip(records, pictures, strict=True)
-        ]
+            await self._store.keep([KeptPicture(record, picture.data) for record, picture in pairs])
+        return [replace(picture, id=record.id) for record, picture in pairs]
 
     async def one(self, picture_id: str, deadline: Deadline) -> KeptPicture:
         """A stored picture.
@@ -98,8 +93,8 @@ class Keeping:
             Overloaded: too many wait for the store.
             ImpastoError: as of `PictureStore.get`.
         """
-        with self._asking():
-            return await self._kept().get(picture_id, deadline)
+        with self._asking() as store:
+            return await store.get(picture_id, deadline)
 
     async def record(self, picture_id: str, deadline: Deadline) -> PictureRecord:
         """What is known of a stored picture.
@@ -109,8 +104,8 @@ class Keeping:
             Overloaded: too many wait for the store.
             ImpastoError: as of `PictureStore.record`.
         """
-        with self._asking():
-            return await self._kept().record(picture_id, deadline)
+        with self._asking() as store:
+            return await store.record(picture_id, deadline)
 
     async def page(self, request: ListingRequest, deadline: Deadline) -> Page:
         """Some of the stored pictures, the newest first.
@@ -121,9 +116,9 @@ class Keeping:
             ImpastoError: as of `PictureStore.page`.
         """
         limit = request.page_size
-        with self._asking():
+        with self._asking() as store:
             # One more tells whether there is another page.
-            records = await self._kept().page(
+            records = await store.page(
                 _filter(request), _position(request.page_token), limit + 1, deadline
             )
         return Page(records[:limit], _token(records[limit - 1]) if len(records) > limit else "")
@@ -136,26 +131,23 @@ class Keeping:
             Overloaded: too many wait for the store.
             ImpastoError: as of `PictureStore.delete`.
         """
-        with self._asking():
-            await self._kept().delete(picture_id, deadline)
+        with self._asking() as store:
+            await store.delete(picture_id, deadline)
 
     @contextmanager
-    def _asking(self) -> Iterator[None]:
-        """Count a request that waits for the store, and for no model, while the block runs."""
+    def _asking(self) -> Iterator[PictureStore]:
+        """The store, for a request that waits for no model, and is counted in the block."""
+        if self._store is None:
+            raise NotSupported("this server keeps no pictures; start it with --store FOLDER")
         if self._under_way >= _MOST_UNDER_WAY:
             raise Overloaded(
                 f"{self._under_way} requests wait for the picture store", _RETRY_AFTER_SECONDS
             )
         self._under_way += 1
         try:
-            yield
+            yield self._store
         finally:
             self._under_way -= 1
-
-    def _kept(self) -> PictureStore:
-        if self._store is None:
-            raise NotSupported("this server keeps no pictures; start it with --store FOLDER")
-        return self._store
 
 
 def created_at(record: PictureRecord) -> datetime:

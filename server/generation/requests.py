@@ -200,6 +200,11 @@ class Delivery(Encoding):
         Priority, expected(f"one of {', '.join(known.value for known in Priority)}")
     ] = Priority.NORMAL
 
+    @property
+    def encoded(self) -> OutputFormat:
+        """What the bytes are."""
+        return self.format
+
 
 class GenerationRequest(Painting, Delivery):
     """Pictures from seeds or latents.
@@ -345,7 +350,7 @@ class InterpolationRequest(Delivery):
 
     @property
     def encoded(self) -> OutputFormat:
-        """What comes of it."""
+        """What the bytes are; an animation is always WebP."""
         return OutputFormat.WEBP if self.animation else self.format
 
     @model_validator(mode="after")

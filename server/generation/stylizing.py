@@ -71,9 +71,8 @@ class Stylization:
                 (data,) = await self._parts.encoder.encode_all([work], request)
         height, width = painted.pixels.shape[1:3]
         pictures = [EncodedPicture(data, width, height, recipe=recipe)]
-        if request.store:
-            pictures = await self._parts.keeping.keep(pictures, request.format, origin, timings)
-        return Answer(pictures, origin, timings)
+        kept = await self._parts.keeping.keep(pictures, request, origin, timings)
+        return Answer(kept, origin, timings)
 
 
 def _cost(file: PictureFile) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,12 +62,10 @@ class Objects:
             Unavailable: the store does not take them.
         """
         name = _name(record)
-        try:
+        with _failures():
             await obstore.put_async(self._store, name, data, use_multipart=False)
             if self._url is None:
                 await asyncio.to_thread(_reach_the_disk, self._folder / name)
-        except (BaseError, OSError) as error:
-            raise _failed(error) from error
 
     async def get(self, record: PictureRecord) -> bytes | None:
         """The bytes; None where there are none.
@@ -73,13 +73,10 @@ class Objects:
         Raises:
             Unavailable: the store does not give them.
         """
-        try:
+        with _failures(), suppress(FileNotFoundError):
             answer = await obstore.get_async(self._store, _name(record))
             return bytes(await answer.bytes_async())
-        except FileNotFoundError:
-            return None
-        except (BaseError, OSError) as error:
-            raise _failed(error) from error
+        return None
 
     async def delete(self, record: PictureRecord) -> None:
         """Delete the bytes, if they are there.
@@ -87,12 +84,8 @@ class Objects:
         Raises:
             Unavailable: the store does not do it.
         """
-        try:
+        with _failures(), suppress(FileNotFoundError):
             await obstore.delete_async(self._store, _name(record))
-        except FileNotFoundError:
-            pass
-        except (BaseError, OSError) as error:
-            raise _failed(error) from error
 
     def tidy(self, record: PictureRecord) -> None:
         """Remove what a process that died while it wrote this picture may have left."""
@@ -102,10 +95,14 @@ class Objects:
                 left.unlink(missing_ok=True)
 
 
-def _failed(error: Exception) -> Unavailable:
-    # Addresses and folders are nothing for callers.
-    _log.warning("picture store: %s", _sentence(error))
-    return Unavailable("the picture store fails; try again later")
+@contextmanager
+def _failures() -> Iterator[None]:
+    """What the block raises, as callers may see it: addresses and folders are nothing for them."""
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        _log.warning("picture store: %s", _sentence(error))
+        raise Unavailable("the picture store fails; try again later") from error
 
 
 def _local(folder: Path) -> LocalStore:
