@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,20 +30,30 @@ _THREADS = "intra_op_thread_count"
 
 
 @contextmanager
-def repository(threads: int | None = None) -> Iterator[Path]:
+def repository(
+    threads: int | None = None, instances: int | None = None, names: Container[str] | None = None
+) -> Iterator[Path]:
     """The committed models and the benchmark's own, in one folder.
 
     Args:
         threads: written into every model's configuration. Triton's onnxruntime needs it to stay on
             the core that it is kept on: by its own choice it spreads its threads over all cores.
+        instances: of every model, written there, too.
+        names: of the models that are wanted; None is all.
     """
-    pin = f'parameters {{ key: "{_THREADS}" value {{ string_value: "{threads}" }} }}\n'
+    extra = ""
+    if threads:
+        extra += f'parameters {{ key: "{_THREADS}" value {{ string_value: "{threads}" }} }}\n'
+    if instances:
+        extra += f"instance_group {{ kind: KIND_CPU count: {instances} }}\n"
     with tempfile.TemporaryDirectory() as folder:
         for models in (REPOSITORY, MODELS):
             for model in filter(Path.is_dir, models.iterdir()):
+                if names is not None and model.name not in names:
+                    continue
                 copy = Path(shutil.copytree(model, Path(folder) / model.name)) / "config.pbtxt"
-                if threads and "ensemble_scheduling" not in copy.read_text():
-                    copy.write_text(copy.read_text() + pin)
+                if "ensemble_scheduling" not in copy.read_text():
+                    copy.write_text(copy.read_text() + extra)
         yield Path(folder)
 
 
@@ -108,7 +118,7 @@ def bare_server() -> Iterator[str]:
 @contextmanager
 def triton(models: Path, core: int | None = None) -> Iterator[str]:
     """Triton from pip with its stand-in backend; yields its gRPC address."""
-    grpc_port, http_port = _free_ports(2)
+    grpc_port, http_port = free_ports(2)
     command = [str(TRITON_PYTHON), str(ROOT / "deploy/triton/launch.py")]
     command += [f"--model-repository={models}", "--allow-metrics=false"]
     command += [f"--grpc-port={grpc_port}", f"--http-port={http_port}"]
@@ -149,7 +159,7 @@ def _wait(process: subprocess.Popen[bytes], log: Path, ready: str) -> re.Match[s
     raise RuntimeError(f"did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that were free a moment ago, for servers that cannot choose their own."""
     with ExitStack() as stack:
         sockets = [

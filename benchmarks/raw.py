@@ -18,6 +18,13 @@ STYLE = "great_wave"
 OUTPUTS = {64: "image", 256: "canvas"}
 
 
+def style_code() -> np.ndarray:
+    """The style's code, float32 [K]."""
+    table = json.loads((REPOSITORY / "stylizer/styles.json").read_text())
+    code = next(item["code"] for item in table["styles"] if item["name"] == STYLE)
+    return np.array(code, np.float32)
+
+
 class Chain:
     """Both models on so many threads; safe in several threads at once."""
 
@@ -32,9 +39,7 @@ class Chain:
             )
             for name in ("landscapes_generator", "stylizer")
         )
-        table = json.loads((REPOSITORY / "stylizer/styles.json").read_text())
-        code = next(item["code"] for item in table["styles"] if item["name"] == STYLE)
-        self._code = np.array(code, np.float32)
+        self._code = style_code()
 
     def run(self, batch: int, output: str = "canvas") -> np.ndarray:
         """Pictures uint8 [batch, height, width, 3] out of one of the generator's outputs."""
@@ -49,18 +54,21 @@ class Chain:
 @click.option("--threads", default=1, help="Threads of one batch.")
 @click.option("--workers", default=1, help="Batches at a time.")
 @click.option("--batch", default=1, help="Pictures of one batch.")
+@click.option(
+    "--size", type=click.Choice([str(side) for side in OUTPUTS]), default="256", help="Of a picture."
+)
 @click.option("--seconds", default=5.0, help="How long.")
-def main(threads: int, workers: int, batch: int, seconds: float) -> None:
+def main(threads: int, workers: int, batch: int, size: str, seconds: float) -> None:
     """Measure."""
-    chain = Chain(threads)
+    chain, output = Chain(threads), OUTPUTS[int(size)]
     for _ in range(_WARM_UP):
-        chain.run(batch)
+        chain.run(batch, output)
     latencies: list[float] = []
     started = time.perf_counter()
 
     def work() -> None:
         while (begin := time.perf_counter()) < started + seconds:
-            chain.run(batch)
+            chain.run(batch, output)
             latencies.append(time.perf_counter() - begin)
 
     crew = [threading.Thread(target=work) for _ in range(workers)]

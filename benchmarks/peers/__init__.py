@@ -1,0 +1,1 @@
+"""The project's main benchmark: this gateway beside other serving systems, on the same work."""

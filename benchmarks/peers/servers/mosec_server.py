@@ -1,0 +1,36 @@
+"""mosec: raw bytes in and out. Its front is a process in Rust that makes the batches."""
+
+from __future__ import annotations
+
+from mosec import Server, Worker
+
+from benchmarks.peers.servers.work import MAX_BATCH, WORKERS, setting, work_of_this_server
+
+
+class _Worker(Worker):  # type: ignore[misc] # of an environment of its own
+    resp_mime_type = "application/octet-stream"
+
+    def __init__(self) -> None:
+        self._work = work_of_this_server()
+
+    def deserialize(self, data: bytes) -> bytes:
+        return data
+
+    def serialize(self, data: bytes) -> bytes:
+        return data
+
+    def forward(self, data: list[bytes]) -> list[bytes]:
+        return self._work(data)
+
+
+if __name__ == "__main__":
+    server = Server()
+    server.append_worker(
+        _Worker,
+        num=setting(WORKERS),
+        max_batch_size=MAX_BATCH,
+        # Milliseconds; the least that there is.
+        max_wait_time=1,
+        timeout=60,
+    )
+    server.run()
