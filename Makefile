@@ -20,6 +20,8 @@ FASHION_FLAGS := --data-set fashion --resolution 32 --conditional True --generat
 TRITON_VENV := .venv-triton
 TRITON_RUN := $(TRITON_VENV)/bin/python
 TRITON_FLAGS ?=
+PEERS_VENV := .venv-peers
+BENCH_FLAGS ?=
 # Triton's binary exists for Linux on x86-64 and some Pythons only; elsewhere its tests are skipped.
 TRITON_STAMP := $(if $(and $(TRITON_PYTHON),$(filter Linux-x86_64,$(shell uname -sm | tr ' ' -))),$(TRITON_VENV)/.installed)
 
@@ -82,12 +84,20 @@ lint: $(VENV)/.installed-server,train,test,dev ## Check style and types.
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-bench: $(VENV)/.installed-server,fast $(TRITON_STAMP) ## Measure beside bare onnxruntime and Triton (stop everything else first).
-	$(RUN) -m benchmarks.serving
+# The other systems' requirements contradict the gateway's, so they have an environment of their own.
+$(PEERS_VENV)/.installed: benchmarks/peers/requirements.txt
+	@test -n "$(TRITON_PYTHON)" || { echo "The other systems need a Python of 3.11 to 3.13 and none was found; name one: make TRITON_PYTHON=/path/to/python3.11"; exit 1; }
+	rm -rf $(PEERS_VENV)
+	$(TRITON_PYTHON) -m venv $(PEERS_VENV)
+	$(PEERS_VENV)/bin/python -m pip install --quiet --requirement benchmarks/peers/requirements.txt
+	@touch $@
+
+bench: $(VENV)/.installed-server,bench $(TRITON_STAMP) $(PEERS_VENV)/.installed ## Measure beside other serving systems, 30 minutes (BENCH_FLAGS="--rounds 1 ..."; stop everything else first).
+	$(RUN) -m benchmarks.peers $(BENCH_FLAGS)
 
 proto: $(VENV)/.installed-server,train,test,dev ## Generate the gRPC code from the .proto file.
 	$(RUN) -m grpc_tools.protoc -I clients --python_out=clients --pyi_out=clients \
 	    --grpc_python_out=clients impasto/v1/image_service.proto
 
 clean: ## Remove the environment and caches; data/ and runs/ stay.
-	rm -rf $(VENV) $(TRITON_VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(TRITON_VENV) $(PEERS_VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -55,7 +55,10 @@ class Chain:
 @click.option("--workers", default=1, help="Batches at a time.")
 @click.option("--batch", default=1, help="Pictures of one batch.")
 @click.option(
-    "--size", type=click.Choice([str(side) for side in OUTPUTS]), default="256", help="Of a picture."
+    "--size",
+    type=click.Choice([str(side) for side in OUTPUTS]),
+    default="256",
+    help="Of a picture.",
 )
 @click.option("--seconds", default=5.0, help="How long.")
 def main(threads: int, workers: int, batch: int, size: str, seconds: float) -> None:

@@ -35,17 +35,20 @@ class Shape:
     Attributes:
         workers: batches at a time.
         threads: of one batch.
+        batch: its rows at most.
     """
 
     workers: int
     threads: int
+    batch: int
 
     def __str__(self) -> str:
         return f"{self.workers} x {self.threads}"
 
 
 CORES = len(os.sched_getaffinity(0))
-NARROW, WIDE = Shape(CORES, 1), Shape(1, CORES)
+# The greatest throughput, and the shortest answer to a lone caller, who has no use for batches.
+NARROW, WIDE = Shape(CORES, 1, batch=8), Shape(1, CORES, batch=1)
 
 
 @dataclass

@@ -7,19 +7,25 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from benchmarks.peers.servers.work import PORT, SIZE, THREADS, WORKERS
-from benchmarks.peers.starting import NARROW, WIDE, Running, Shape
+from benchmarks.peers.servers.work import BATCH, BATCH_WINDOW, PORT, SIZE, THREADS, WORKERS
+from benchmarks.peers.starting import Running, Shape
 from benchmarks.processes import ROOT, TRITON_PYTHON, free_ports, repository
 
 PYTHON = Path(sys.executable)
 PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
 _SERVERS = "benchmarks.peers.servers"
 # What the work needs, and what the gateway wants beside it: memory is compared, too.
-_MODELS = frozenset(
-    ("landscapes", "landscapes_64", "landscapes_generator", "landscapes_discriminator")
-    + ("stylizer", "style_encoder", "add_one")
+_MODELS = (
+    "landscapes",
+    "landscapes_64",
+    "landscapes_generator",
+    "landscapes_discriminator",
+    "stylizer",
+    "style_encoder",
+    "add_one",
 )
 
 
@@ -35,6 +41,7 @@ class System:
         sizes: of the work that it is measured on.
         decides: whether it divides the cores anew for each batch; others are told when they start.
         is_alone: whether it is measured in its shape for a lone caller, too.
+        batches: how it makes them; None where it must be told, and what is better is found out.
     """
 
     name: str
@@ -44,10 +51,7 @@ class System:
     sizes: Sequence[str] = ("64", "256", "tiny")
     decides: bool = False
     is_alone: bool = True
-
-    def shapes(self, size: str) -> Sequence[Shape]:
-        """In which it is measured on that work, the one for throughput first."""
-        return (NARROW, WIDE) if self.is_alone and size != "tiny" else (NARROW,)
+    batches: str | None = None
 
     def label(self, shape: Shape) -> str:
         """How it divides the cores, for the tables."""
@@ -94,6 +98,7 @@ def _own(server: Running, *command: str, port_name: str = PORT, **more: str) -> 
         SIZE: server.size,
         WORKERS: str(server.shape.workers),
         THREADS: str(server.shape.threads),
+        BATCH: str(server.shape.batch),
         port_name: str(port),
         "PYTHONPATH": str(ROOT),
     }
@@ -124,27 +129,35 @@ def _mlserver(server: Running) -> None:
         MLSERVER_HTTP_PORT=str(http_port),
         MLSERVER_METRICS_DIR=server.stack.enter_context(tempfile.TemporaryDirectory()),
         MLSERVER_PARALLEL_WORKERS=str(server.shape.workers),
+        # 0 and not 1 makes no batches.
+        MLSERVER_MODEL_MAX_BATCH_SIZE=str(server.shape.batch if server.shape.batch > 1 else 0),
+        MLSERVER_MODEL_MAX_BATCH_TIME=str(BATCH_WINDOW if server.shape.batch > 1 else 0),
     )
 
 
 _TENSORS = "OIP gRPC, raw tensors"
+# In the models' config.pbtxt.
+_CONFIGURED = "up to 8"
+_impasto = partial(
+    System,
+    start=_gateway,
+    python=PYTHON,
+    decides=True,
+    is_alone=False,
+    batches=_CONFIGURED,
+)
 SYSTEMS = (
-    System("impasto", _TENSORS, _gateway, PYTHON, decides=True, is_alone=False),
-    System(
-        "impasto, Generate",
-        "Generate",
-        _gateway,
-        PYTHON,
-        sizes=("64", "256"),
-        decides=True,
-        is_alone=False,
-    ),
-    System("bare grpc.aio", _TENSORS, _bare, PYTHON),
+    _impasto("impasto", _TENSORS),
+    # A seed and a style's name instead of tensors: less to send, more to do.
+    _impasto("impasto, Generate", "Generate", sizes=("64", "256")),
+    System("bare grpc.aio", _TENSORS, _bare, PYTHON, batches="none"),
     System(
         "impasto before the Triton stand-in",
         _TENSORS,
         _gateway_to_triton,
         TRITON_PYTHON,
+        is_alone=False,
+        batches=_CONFIGURED,
     ),
     System(
         "Triton stand-in alone",
@@ -152,6 +165,8 @@ SYSTEMS = (
         _triton,
         TRITON_PYTHON,
         sizes=("64", "tiny"),
+        is_alone=False,
+        batches=_CONFIGURED,
     ),
     System("LitServe", "HTTP, base64 in, raw bytes out", _litserve),
     System("mosec", "HTTP, raw bytes", _mosec),

@@ -7,7 +7,14 @@ import base64
 import litserve as ls
 from starlette.responses import Response
 
-from benchmarks.peers.servers.work import MAX_BATCH, PORT, WORKERS, setting, work_of_this_server
+from benchmarks.peers.servers.work import (
+    BATCH,
+    PORT,
+    WORKERS,
+    setting,
+    window,
+    work_of_this_server,
+)
 
 
 class _Api(ls.LitAPI):  # type: ignore[misc] # of an environment of its own
@@ -17,8 +24,9 @@ class _Api(ls.LitAPI):  # type: ignore[misc] # of an environment of its own
     def decode_request(self, request: dict[str, str]) -> bytes:
         return base64.b64decode(request["row"])
 
-    def predict(self, rows: list[bytes]) -> list[bytes]:
-        return self._work(rows)
+    def predict(self, rows: list[bytes] | bytes) -> list[bytes] | bytes:
+        # Without batches it is one row and not a list.
+        return self._work(rows) if isinstance(rows, list) else self._work([rows])[0]
 
     def encode_response(self, answer: bytes) -> Response:
         return Response(answer, media_type="application/octet-stream")
@@ -26,8 +34,7 @@ class _Api(ls.LitAPI):  # type: ignore[misc] # of an environment of its own
 
 if __name__ == "__main__":
     server = ls.LitServer(
-        # A longer window would make a lone caller wait.
-        _Api(max_batch_size=MAX_BATCH, batch_timeout=0.001),
+        _Api(max_batch_size=setting(BATCH), batch_timeout=window()),
         accelerator="cpu",
         devices=1,
         workers_per_device=setting(WORKERS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mosec import Server, Worker
 
-from benchmarks.peers.servers.work import MAX_BATCH, WORKERS, setting, work_of_this_server
+from benchmarks.peers.servers.work import BATCH, WORKERS, setting, work_of_this_server
 
 
 class _Worker(Worker):  # type: ignore[misc] # of an environment of its own
@@ -19,8 +19,9 @@ class _Worker(Worker):  # type: ignore[misc] # of an environment of its own
     def serialize(self, data: bytes) -> bytes:
         return data
 
-    def forward(self, data: list[bytes]) -> list[bytes]:
-        return self._work(data)
+    def forward(self, data: list[bytes] | bytes) -> list[bytes] | bytes:
+        # Without batches it is one row and not a list.
+        return self._work(data) if isinstance(data, list) else self._work([data])[0]
 
 
 if __name__ == "__main__":
@@ -28,8 +29,8 @@ if __name__ == "__main__":
     server.append_worker(
         _Worker,
         num=setting(WORKERS),
-        max_batch_size=MAX_BATCH,
-        # Milliseconds; the least that there is.
+        max_batch_size=setting(BATCH),
+        # Milliseconds; the least that there is. Without batches nothing waits.
         max_wait_time=1,
         timeout=60,
     )

@@ -18,8 +18,14 @@ _LATENT = 64
 _PAINTED = {"64": "image", "256": "canvas"}
 
 # How a server is told what to do; all are started the same way.
-SIZE, WORKERS, THREADS, PORT = (f"BENCH_{name}" for name in ("SIZE", "WORKERS", "THREADS", "PORT"))
-MAX_BATCH = 8
+SIZE = "BENCH_SIZE"
+WORKERS = "BENCH_WORKERS"
+THREADS = "BENCH_THREADS"
+# Rows of one batch at most; 1 is a server that makes no batches.
+BATCH = "BENCH_BATCH"
+PORT = "BENCH_PORT"
+# Seconds that a batch waits for more rows. Every lone caller waits so long, too.
+BATCH_WINDOW = 0.001
 
 
 def setting(name: str) -> int:
@@ -70,6 +76,11 @@ class Work:
             (image,) = self._generator.run([self._painted], {"latent": latent})
             (made,) = self._stylizer.run(["pixels"], {"image": image, "style_code": code})
         return [one.tobytes() for one in made]
+
+
+def window() -> float:
+    """Seconds that a batch of this server waits for more rows."""
+    return BATCH_WINDOW if setting(BATCH) > 1 else 0.0
 
 
 def work_of_this_server() -> Work:

@@ -1,0 +1,204 @@
+"""From visits to tables: medians of the rounds, their ranges, and ratios to the limit."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from benchmarks.peers.load import Outcome
+from benchmarks.peers.starting import NARROW, WIDE
+from benchmarks.peers.visits import OPEN, Entry, Visit
+from benchmarks.report import Row
+from benchmarks.tables import table
+
+Figure = Callable[[Visit, Outcome], float]
+
+
+def spread(values: Iterable[float], digits: int = 3) -> str:
+    """Median and range."""
+    values = list(values)
+    ends = f"{min(values):.{digits}g} to {max(values):.{digits}g}"
+    return f"{statistics.median(values):.{digits}g} ({ends})"
+
+
+def latency(entry: Entry, load: str) -> str:
+    """Median and 99th percentile over all rounds in milliseconds; "-" where calls are too few."""
+    row = Row(entry.name, latencies=[one for v in entry.visits for one in v.loads[load].latencies])
+    return f"{row.p50:.3g} / " + ("-" if row.p99 is None else f"{row.p99:.3g}")
+
+
+def ratio(entry: Entry, load: str, against: Callable[[Visit], float]) -> str:
+    """Median and range of the rate by another one of the same visit."""
+    return spread(visit.loads[load].rate / against(visit) for visit in entry.visits)
+
+
+def errors(entry: Entry) -> str:
+    """How many of all calls did not end well."""
+    outcomes = [outcome for visit in entry.visits for outcome in visit.loads.values()]
+    wrong = sum(outcome.errors.total() for outcome in outcomes)
+    return f"{wrong} of {wrong + sum(len(outcome.latencies) for outcome in outcomes)}"
+
+
+def lone_table(entries: Sequence[Entry]) -> str:
+    """One caller, in every shape."""
+    lines = [
+        [
+            entry.system.name,
+            entry.system.label(entry.shape),
+            spread(visit.loads["1"].rate for visit in entry.visits),
+            latency(entry, "1"),
+            spread(
+                statistics.median(v.loads["1"].latencies) / v.limit.lone
+                for v in entry.visits
+                if v.limit
+            ),
+        ]
+        for entry in _with(entries, "1")
+    ]
+    return table(["1 caller", "workers x threads", "/s", "p50 / p99 ms", "p50 ÷ raw p50"], lines)
+
+
+def crowd_table(entries: Sequence[Entry]) -> str:
+    """Several callers at once, by the limit."""
+    head = ["", "workers x threads", "batches"]
+    loads = [load for load in ("4", "16") if any(load in entry.loads for entry in entries)]
+    for load in loads:
+        head += [f"{load} callers, /s", "÷ limit", "p50 / p99 ms"]
+    lines = []
+    for entry in _with(entries, "16"):
+        line = [entry.system.name, entry.system.label(entry.shape), batches(entry)]
+        for load in loads:
+            if load in entry.loads:
+                line += [
+                    spread(visit.loads[load].rate for visit in entry.visits),
+                    ratio(entry, load, lambda visit: visit.limit.rate if visit.limit else 1),
+                    latency(entry, load),
+                ]
+            else:
+                line += ["", "", ""]
+        lines.append(line)
+    return table(head, lines)
+
+
+def batches(entry: Entry) -> str:
+    """Whether it makes batches."""
+    told = f"up to {entry.shape.batch}" if entry.shape.batch > 1 else "none"
+    return entry.system.batches or told
+
+
+def open_table(entries: Sequence[Entry]) -> str:
+    """Arrivals that do not wait for answers, and what a call costs."""
+    head = ["", "answered /s", "p50 / p99 ms", "p50 ÷ raw p50", "server CPU ms", "client CPU ms"]
+    lines = []
+    for entry in _with(entries, OPEN):
+        seen = [(visit, visit.loads[OPEN]) for visit in entry.visits]
+        lines.append(
+            [
+                entry.system.name,
+                spread(outcome.rate for _, outcome in seen),
+                latency(entry, OPEN),
+                spread(
+                    statistics.median(outcome.latencies) / visit.limit.lone
+                    for visit, outcome in seen
+                    if visit.limit
+                ),
+                spread(outcome.server_cpu for _, outcome in seen),
+                spread(outcome.client_cpu for _, outcome in seen),
+            ]
+        )
+    return table(head, lines)
+
+
+def start_table(entries: Sequence[Entry]) -> str:
+    """What a server costs before its first call."""
+    head = ["", "asked by", "cold start s", "memory MiB (PSS)", "processes", "calls that failed"]
+    lines = [
+        [
+            entry.system.name,
+            entry.system.protocol,
+            spread(visit.cold_start for visit in entry.visits),
+            spread(visit.memory for visit in entry.visits),
+            str(max(o.processes for visit in entry.visits for o in visit.loads.values())),
+            errors(entry),
+        ]
+        for entry in _with(entries, "16")
+    ]
+    return table(head, lines)
+
+
+def tiny_table(entries: Sequence[Entry]) -> str:
+    """What is left of a call when the model takes no time."""
+    head = ["", "1 caller, p50 / p99 ms", "server CPU ms"]
+    head += ["16 callers, /s", "server CPU ms", "client CPU ms", "calls that failed"]
+    lines = [
+        [
+            entry.system.name,
+            latency(entry, "1"),
+            spread(visit.loads["1"].server_cpu for visit in entry.visits),
+            spread(visit.loads["16"].rate for visit in entry.visits),
+            spread(visit.loads["16"].server_cpu for visit in entry.visits),
+            spread(visit.loads["16"].client_cpu for visit in entry.visits),
+            errors(entry),
+        ]
+        for entry in _with(entries, "16")
+    ]
+    return table(head, lines)
+
+
+def limits_text(entries: Sequence[Entry], batch: int) -> str:
+    """What bare onnxruntime did, before all visits."""
+    limits = [visit.limit for entry in entries for visit in entry.visits if visit.limit]
+    if not limits:
+        return "Nothing was measured."
+    rates, lones = ((getattr(one, name) for one in limits) for name in ("rate", "lone"))
+    return (
+        f"Raw onnxruntime before each of the {len(limits)} visits: {spread(rates)} pictures/s "
+        f"({NARROW}, batches of {batch}; **the limit**); a lone picture "
+        f"{spread(1e3 * lone for lone in lones)} ms ({WIDE})."
+    )
+
+
+def failures_text(entries: Sequence[Entry]) -> str:
+    """What went wrong, in which system."""
+    lines = [
+        f"- **{entry.name}, {entry.size}: failed**: {' '.join(failure.split())[-500:]}"
+        for entry in entries
+        for failure in dict.fromkeys(entry.failures)
+    ]
+    return "\n".join(lines)
+
+
+def summary(entry: Entry) -> dict[str, Any]:
+    """All figures, for machines; latencies as percentiles in milliseconds."""
+    return {
+        "system": entry.system.name,
+        "protocol": entry.system.protocol,
+        "work": entry.size,
+        "shape": entry.system.label(entry.shape),
+        "batches": batches(entry),
+        "failures": entry.failures,
+        "visits": [
+            {
+                "limit": visit.limit and vars(visit.limit),
+                "cold_start_seconds": visit.cold_start,
+                "memory_mib": visit.memory,
+                "loads": {name: _outcome(name, outcome) for name, outcome in visit.loads.items()},
+            }
+            for visit in entry.visits
+        ],
+    }
+
+
+def _outcome(name: str, outcome: Outcome) -> dict[str, Any]:
+    row = Row(name, rates=[outcome.rate], latencies=outcome.latencies).summary()
+    return {key: row[key] for key in ("rates", "calls", "latency_ms")} | {
+        "errors": dict(outcome.errors),
+        "server_cpu_ms": outcome.server_cpu,
+        "client_cpu_ms": outcome.client_cpu,
+        "processes": outcome.processes,
+    }
+
+
+def _with(entries: Sequence[Entry], load: str) -> list[Entry]:
+    return [entry for entry in entries if entry.visits and load in entry.loads]

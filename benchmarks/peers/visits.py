@@ -1,0 +1,154 @@
+"""One visit to a system: the limit, the server's start and answers, then the loads."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.peers.load import Outcome, tree
+from benchmarks.peers.starting import CORES, NARROW, WIDE, Running, Shape
+from benchmarks.peers.systems import System, running
+from benchmarks.processes import measure
+
+OPEN = "open"
+# An open loop's rate by the limit. More is overload for the slowest, less tells nothing.
+OPEN_SHARE = 0.7
+_RAW_SECONDS = 2.0
+_BATCHES = (1, 4, 8)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Bare onnxruntime, just before a visit.
+
+    Attributes:
+        rate: pictures per second, one batch on each core.
+        lone: median seconds of one picture on all cores.
+    """
+
+    rate: float
+    lone: float
+
+
+@dataclass
+class Visit:
+    """What was seen of a system once.
+
+    Attributes:
+        limit: just before; None for work that is no picture.
+        loads: outcome by load: "1", "4" and "16" callers, "open".
+        cold_start: seconds from its start to its first right answer.
+        memory: proportional set size of its processes in MiB, after the loads.
+    """
+
+    limit: Limit | None
+    loads: dict[str, Outcome]
+    cold_start: float
+    memory: float
+
+
+@dataclass
+class Entry:
+    """A system in one shape on one work, and all visits to it.
+
+    Attributes:
+        system: which.
+        size: of the work.
+        shape: how it divides the cores.
+        loads: that it gets.
+        visits: one for each round that went well.
+        failures: what was said in the others.
+    """
+
+    system: System
+    size: str
+    shape: Shape
+    loads: Sequence[str]
+    visits: list[Visit] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """For the progress and the tables."""
+        return f"{self.system.name}, {self.system.label(self.shape)}"
+
+
+def best_batch(size: str) -> tuple[int, float]:
+    """The batch with which bare onnxruntime makes the most pictures, and how many per second.
+
+    It is the smallest of those that are as good as equal.
+    """
+    rates = {
+        batch: statistics.median(_narrow_rate(size, batch) for _ in range(3)) for batch in _BATCHES
+    }
+    # A batch that gains less than this machine's noise only makes its rows wait.
+    best = next(batch for batch in _BATCHES if rates[batch] > 0.97 * max(rates.values()))
+    return best, rates[best]
+
+
+def limit(size: str, batch: int) -> Limit:
+    """Measure it."""
+    wide = measure("raw", [f"--threads={CORES}", f"--size={size}", f"--seconds={_RAW_SECONDS}"])
+    return Limit(_narrow_rate(size, batch), statistics.median(wide["latencies"]))
+
+
+def _narrow_rate(size: str, batch: int) -> float:
+    flags = [f"--workers={CORES}", f"--batch={batch}", f"--size={size}"]
+    rate: float = measure("raw", [*flags, f"--seconds={_RAW_SECONDS}"])["rate"]
+    return rate
+
+
+def visit(
+    entry: Entry, raw: Limit | None, seconds: float, rate: float = 0.0, seed: int = 0
+) -> Visit:
+    """Start the system, have its answers checked, and put the loads on it.
+
+    Args:
+        entry: the system.
+        raw: the limit just before.
+        seconds: of one load.
+        rate: calls per second of the open loop.
+        seed: of its moments.
+
+    Raises:
+        RuntimeError: it did not start, or hardly a call was answered.
+        WrongAnswer: it gave wrong answers.
+    """
+    with running(entry.system, entry.size, entry.shape) as server:
+        loads = {}
+        for name in entry.loads:
+            flags = [f"--rate={rate}", f"--seed={seed}"] if name == OPEN else [f"--callers={name}"]
+            loads[name] = _load(server, seconds, flags)
+        memory = sum(process.memory_full_info().pss for process in tree(server.pids)) / 2**20
+        return Visit(raw, loads, server.cold_start, memory)
+
+
+def _load(server: Running, seconds: float, flags: Sequence[str]) -> Outcome:
+    arguments = [server.protocol, server.target, server.size, f"--seconds={seconds}", *flags]
+    outcome = Outcome(
+        **measure("peers.load", [*arguments, *(f"--pid={pid}" for pid in server.pids)])
+    )
+    outcome.errors = Counter(outcome.errors)
+    if len(outcome.latencies) < 2:
+        raise RuntimeError(f"hardly a call was answered: {dict(outcome.errors)}")
+    return outcome
+
+
+def tuned(entry: Entry, seconds: float) -> dict[int, dict[str, float]]:
+    """Rates by batch and callers, with batches and without; the entry takes the better.
+
+    The better has the greater sum of both rates, each by the greater of that load: batches help
+    some systems under many callers and have others' workers idle under few.
+    """
+    loads = ("4", "16")
+    rates = {}
+    for batch in (NARROW.batch, WIDE.batch):
+        shape = Shape(NARROW.workers, NARROW.threads, batch)
+        seen = visit(Entry(entry.system, entry.size, shape, loads), None, seconds)
+        rates[batch] = {name: outcome.rate for name, outcome in seen.loads.items()}
+    best = {name: max(one[name] for one in rates.values()) for name in loads}
+    chosen = max(rates, key=lambda batch: sum(rates[batch][name] / best[name] for name in loads))
+    entry.shape = Shape(NARROW.workers, NARROW.threads, chosen)
+    return rates
