@@ -92,7 +92,7 @@ $(PEERS_VENV)/.installed: benchmarks/peers/requirements.txt
 	$(PEERS_VENV)/bin/python -m pip install --quiet --requirement benchmarks/peers/requirements.txt
 	@touch $@
 
-bench: $(VENV)/.installed-server,bench $(TRITON_STAMP) $(PEERS_VENV)/.installed ## Measure beside other serving systems, 30 minutes (BENCH_FLAGS="--rounds 1 ..."; stop everything else first).
+bench: $(VENV)/.installed-server,fast,bench $(TRITON_STAMP) $(PEERS_VENV)/.installed ## Measure beside other serving systems, 30 minutes (BENCH_FLAGS="--rounds 1 ..."; stop everything else first).
 	$(RUN) -m benchmarks.peers $(BENCH_FLAGS)
 
 proto: $(VENV)/.installed-server,train,test,dev ## Generate the gRPC code from the .proto file.

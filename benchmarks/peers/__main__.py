@@ -48,7 +48,7 @@ class Bench:
         """Find out what must be found out first, then go the rounds."""
         for size in ("64", "256"):
             self._say(f"{size}: raw onnxruntime")
-            self._findings.limits[size] = best_batch(size)
+            self._findings.limits[size] = best_batch(size, self._seconds / 2)
         for entry in self._findings.entries:
             if entry.system.batches is None and entry.shape.workers > 1 and entry.size != "tiny":
                 self._tune(entry)
@@ -88,7 +88,7 @@ class Bench:
                 seen = visit(entry, None, self._seconds * _TINY_SHARE)
             else:
                 batch, rate = self._findings.limits[entry.size]
-                raw = limit(entry.size, batch)
+                raw = limit(entry.size, batch, self._seconds / 2)
                 seen = visit(entry, raw, self._seconds, OPEN_SHARE * rate, seed=turn)
         # One system's fault, whatever it is, must not cost the others' figures.
         except Exception as error:

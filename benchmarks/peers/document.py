@@ -18,8 +18,8 @@ _TITLES = {
 # What is equal and what is not.
 _EQUAL = Path(__file__).parent / "README.md"
 _TUNING = (
-    "One run of each before the rounds; the greater sum of both rates, each by its load's greatest, "
-    "is taken."
+    "One run of each before the rounds; the greater sum of both rates, each by its load's "
+    "greatest, is taken."
 )
 
 

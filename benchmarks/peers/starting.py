@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from benchmarks.peers.connectors import CONNECTORS, ROWS, TOLERANCE, Call, difference, references
+from benchmarks.peers.connectors import CONNECTORS, ROWS, TOLERANCES, Call, difference, references
 from benchmarks.processes import ROOT
 
 _START_SECONDS = 60
@@ -123,8 +123,8 @@ class Running:
 
     async def _check(self, call: Call, row: int, right: Sequence[bytes]) -> None:
         off = difference(self.size, await call(row), right[row])
-        if off > TOLERANCE:
-            raise WrongAnswer(f"the answer to row {row} is off by {off:g}, not {TOLERANCE} at most")
+        if off > (most := TOLERANCES[self.size]):
+            raise WrongAnswer(f"the answer to row {row} is off by {off:g}, expected {most} at most")
 
 
 def _listens(port: int) -> bool:

@@ -15,7 +15,6 @@ from benchmarks.processes import measure
 OPEN = "open"
 # An open loop's rate by the limit. More is overload for the slowest, less tells nothing.
 OPEN_SHARE = 0.7
-_RAW_SECONDS = 2.0
 _BATCHES = (1, 4, 8)
 
 
@@ -75,28 +74,29 @@ class Entry:
         return f"{self.system.name}, {self.system.label(self.shape)}"
 
 
-def best_batch(size: str) -> tuple[int, float]:
+def best_batch(size: str, seconds: float) -> tuple[int, float]:
     """The batch with which bare onnxruntime makes the most pictures, and how many per second.
 
     It is the smallest of those that are as good as equal.
     """
     rates = {
-        batch: statistics.median(_narrow_rate(size, batch) for _ in range(3)) for batch in _BATCHES
+        batch: statistics.median(_narrow_rate(size, batch, seconds) for _ in range(3))
+        for batch in _BATCHES
     }
     # A batch that gains less than this machine's noise only makes its rows wait.
     best = next(batch for batch in _BATCHES if rates[batch] > 0.97 * max(rates.values()))
     return best, rates[best]
 
 
-def limit(size: str, batch: int) -> Limit:
+def limit(size: str, batch: int, seconds: float) -> Limit:
     """Measure it."""
-    wide = measure("raw", [f"--threads={CORES}", f"--size={size}", f"--seconds={_RAW_SECONDS}"])
-    return Limit(_narrow_rate(size, batch), statistics.median(wide["latencies"]))
+    wide = measure("raw", [f"--threads={CORES}", f"--size={size}", f"--seconds={seconds}"])
+    return Limit(_narrow_rate(size, batch, seconds), statistics.median(wide["latencies"]))
 
 
-def _narrow_rate(size: str, batch: int) -> float:
+def _narrow_rate(size: str, batch: int, seconds: float) -> float:
     flags = [f"--workers={CORES}", f"--batch={batch}", f"--size={size}"]
-    rate: float = measure("raw", [*flags, f"--seconds={_RAW_SECONDS}"])["rate"]
+    rate: float = measure("raw", [*flags, f"--seconds={seconds}"])["rate"]
     return rate
 
 
