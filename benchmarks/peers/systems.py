@@ -114,7 +114,9 @@ def _litserve(server: Running) -> None:
 
 
 def _mosec(server: Running) -> None:
-    command = (str(PEERS_PYTHON), "-m", f"{_SERVERS}.mosec_server", "--address=127.0.0.1")
+    # A call may wait for as long as its client does; by itself mosec gives up after 3 s.
+    options = ("--address=127.0.0.1", "--timeout=60000")
+    command = (str(PEERS_PYTHON), "-m", f"{_SERVERS}.mosec_server", *options)
     _own(server, *command, port_name="MOSEC_PORT")
 
 
