@@ -12,20 +12,22 @@ from benchmarks.peers.visits import OPEN, Entry, Visit
 from benchmarks.report import Row
 from benchmarks.tables import table
 
-Figure = Callable[[Visit, Outcome], float]
+
+def number(value: float) -> str:
+    """Three digits, and more only before the point."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def spread(values: Iterable[float], digits: int = 3) -> str:
+def spread(values: Iterable[float]) -> str:
     """Median and range."""
     values = list(values)
-    ends = f"{min(values):.{digits}g} to {max(values):.{digits}g}"
-    return f"{statistics.median(values):.{digits}g} ({ends})"
+    return f"{number(statistics.median(values))} ({number(min(values))} to {number(max(values))})"
 
 
 def latency(entry: Entry, load: str) -> str:
     """Median and 99th percentile over all rounds in milliseconds; "-" where calls are too few."""
     row = Row(entry.name, latencies=[one for v in entry.visits for one in v.loads[load].latencies])
-    return f"{row.p50:.3g} / " + ("-" if row.p99 is None else f"{row.p99:.3g}")
+    return f"{number(row.p50)} / " + ("-" if row.p99 is None else number(row.p99))
 
 
 def ratio(entry: Entry, load: str, against: Callable[[Visit], float]) -> str:
@@ -112,7 +114,7 @@ def open_table(entries: Sequence[Entry]) -> str:
 
 def start_table(entries: Sequence[Entry]) -> str:
     """What a server costs before its first call."""
-    head = ["", "asked by", "cold start s", "memory MiB (PSS)", "processes", "calls that failed"]
+    head = ["", "asked by", "cold start s", "memory MiB", "processes", "calls that failed"]
     lines = [
         [
             entry.system.name,
@@ -151,11 +153,10 @@ def limits_text(entries: Sequence[Entry], batch: int) -> str:
     limits = [visit.limit for entry in entries for visit in entry.visits if visit.limit]
     if not limits:
         return "Nothing was measured."
-    rates, lones = ((getattr(one, name) for one in limits) for name in ("rate", "lone"))
     return (
-        f"Raw onnxruntime before each of the {len(limits)} visits: {spread(rates)} pictures/s "
+        f"Raw onnxruntime before each of the {len(limits)} visits: {spread(one.rate for one in limits)} pictures/s "
         f"({NARROW}, batches of {batch}; **the limit**); a lone picture "
-        f"{spread(1e3 * lone for lone in lones)} ms ({WIDE})."
+        f"{spread(1e3 * one.lone for one in limits)} ms ({WIDE})."
     )
 
 

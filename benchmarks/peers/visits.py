@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchmarks.peers.load import Outcome, tree
 from benchmarks.peers.starting import CORES, NARROW, WIDE, Running, Shape
@@ -39,7 +40,7 @@ class Visit:
         limit: just before; None for work that is no picture.
         loads: outcome by load: "1", "4" and "16" callers, "open".
         cold_start: seconds from its start to its first right answer.
-        memory: proportional set size of its processes in MiB, after the loads.
+        memory: MiB that its processes hold after the loads, see `_memory`.
     """
 
     limit: Limit | None
@@ -121,8 +122,21 @@ def visit(
         for name in entry.loads:
             flags = [f"--rate={rate}", f"--seed={seed}"] if name == OPEN else [f"--callers={name}"]
             loads[name] = _load(server, seconds, flags)
-        memory = sum(process.memory_full_info().pss for process in tree(server.pids)) / 2**20
-        return Visit(raw, loads, server.cold_start, memory)
+        return Visit(raw, loads, server.cold_start, _memory(server.pids))
+
+
+def _memory(pids: Sequence[int]) -> float:
+    """Proportional set size without mapped files, in MiB.
+
+    Pages of libraries are left out: those that this process maps as well would count by half.
+    """
+    total = 0
+    for process in tree(pids):
+        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+        for line in lines:
+            if line.startswith(("Pss_Anon:", "Pss_Shmem:")):
+                total += int(line.split()[1])
+    return total / 1024
 
 
 def _load(server: Running, seconds: float, flags: Sequence[str]) -> Outcome:
@@ -132,7 +146,8 @@ def _load(server: Running, seconds: float, flags: Sequence[str]) -> Outcome:
     )
     outcome.errors = Counter(outcome.errors)
     if len(outcome.latencies) < 2:
-        raise RuntimeError(f"hardly a call was answered: {dict(outcome.errors)}")
+        answered = f"only {len(outcome.latencies)} calls were answered in {seconds:g} s"
+        raise RuntimeError(f"{answered}; errors: {dict(outcome.errors)}")
     return outcome
 
 

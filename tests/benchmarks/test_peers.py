@@ -166,6 +166,12 @@ def test_ratios_are_to_the_limit_of_the_same_visit(entry: Entry) -> None:
     assert results.start_table([entry]).splitlines()[2].endswith("| 3 | 3 of 762 |")
 
 
+def test_the_limit_is_told_with_its_range(entry: Entry) -> None:
+    text = results.limits_text([entry], batch=4)
+    assert "100 (40 to 100) pictures/s" in text
+    assert "picture 10 (10 to 10) ms" in text
+
+
 def test_a_system_that_failed_is_in_the_result(entry: Entry, tmp_path: Path) -> None:
     failed = Entry(BY_NAME["MLServer"], "64", WIDE, ("1",), failures=["no such\nmodel"] * 3)
     findings = Findings("run", "machine", ["a 1.0"], [entry, failed], {"64": (4, 100.0)})
