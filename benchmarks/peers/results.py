@@ -153,8 +153,9 @@ def limits_text(entries: Sequence[Entry], batch: int) -> str:
     limits = [visit.limit for entry in entries for visit in entry.visits if visit.limit]
     if not limits:
         return "Nothing was measured."
+    rate = spread(one.rate for one in limits)
     return (
-        f"Raw onnxruntime before each of the {len(limits)} visits: {spread(one.rate for one in limits)} pictures/s "
+        f"Raw onnxruntime before each of the {len(limits)} visits: {rate} pictures/s "
         f"({NARROW}, batches of {batch}; **the limit**); a lone picture "
         f"{spread(1e3 * one.lone for one in limits)} ms ({WIDE})."
     )
