@@ -6,6 +6,7 @@ again before each. Writes results/peers.md and results/peers.json, anew after ea
 
 from __future__ import annotations
 
+import signal
 import time
 
 import click
@@ -115,6 +116,8 @@ def _entries(size: str) -> list[Entry]:
 @click.option("--seconds", type=click.FloatRange(0.1), default=4.0, help="Of one load.")
 def main(rounds: int, seconds: float) -> None:
     """Measure and write the tables."""
+    # Whoever stops this one stops the servers, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     Bench(rounds, seconds).run()
     click.echo((RESULTS / "peers.md").read_text())
 

@@ -46,9 +46,10 @@ class Outcome:
 
 
 def tree(roots: Sequence[int]) -> list[psutil.Process]:
-    """These processes and all that they started."""
+    """These processes and all that they started and that still run."""
     found = [psutil.Process(root) for root in roots]
-    return [*found, *(child for one in found for child in one.children(recursive=True))]
+    started = [child for one in found for child in one.children(recursive=True)]
+    return [*found, *(one for one in started if one.status() != psutil.STATUS_ZOMBIE)]
 
 
 def _cpu_seconds(roots: Sequence[int]) -> float:
