@@ -18,6 +18,7 @@ import click
 from benchmarks.machine import describe
 from benchmarks.processes import REPOSITORY, Gateway, cores, measure, running_gateway
 from benchmarks.tables import table, write_report
+from server.errors import SHED
 
 _LOADS = (0.9, 3.0)
 # Enough to keep a core busy, and not so many that some are shed.
@@ -99,10 +100,9 @@ def _with_range(values: Sequence[float], digits: int = 3) -> str:
 
 
 def _counted(gateway: Gateway) -> dict[str, float]:
-    metrics = gateway.metrics()
-    by_code = {code: metrics.get((_SERIES, *sorted(("Generate", code))), 0) for code in _CODES}
-    totals = {name: metrics[f"impasto_{name}_total",] for name in ("pictures", "shed")}
-    return by_code | totals
+    by_code = {code: gateway.total(_SERIES, method="Generate", code=code) for code in _CODES}
+    shed = sum(gateway.total("impasto_rejections_total", reason=reason) for reason in SHED)
+    return by_code | {"pictures": gateway.total("impasto_pictures_total"), "shed": shed}
 
 
 def _capacity(gateway: Gateway, seconds: float, core: int) -> float:

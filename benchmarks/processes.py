@@ -81,6 +81,17 @@ class Gateway:
             for sample in family.samples
         }
 
+    def total(self, name: str, **labels: str) -> float:
+        """The sum over all samples of that name that have these labels; 0 where there is none."""
+        with urlopen(f"{self.http}/metrics") as answer:
+            text = answer.read().decode()
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
 
 @contextmanager
 def gateway(models: Path, *flags: str, core: int | None = None) -> Iterator[str]:

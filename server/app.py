@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from server.access.access import Access
-from server.assembly import backlog_of, signer_of, store_of, tls_of
+from server.assembly import backlog_of, exposer_of, signer_of, store_of, tls_of
 from server.calls import Calls
 from server.engines.base import Engine
 from server.engines.choice import engine_of
@@ -34,6 +34,7 @@ from server.inference.regions import Regions
 from server.inference.service import InferenceService
 from server.logs import log_lines
 from server.settings import Settings, address
+from server.telemetry.infos import ModelInfo
 from server.telemetry.metrics import Metrics
 from server.threads import Threads
 
@@ -60,8 +61,8 @@ class Gateway:
         self._settings = settings
         self._ready = ready or log_lines
         self._stop = asyncio.Event()
-        self._metrics = Metrics()
-        self._access = Access.of(settings, self._metrics)
+        self._metrics = Metrics(settings.metrics)
+        self._access = Access.of(settings)
         self._tls = tls_of(settings)
         self._signer = signer_of(settings)
         # pygrpc-native fails a call that sends gRPC's own keys.
@@ -69,10 +70,12 @@ class Gateway:
         self._calls = Calls(self._metrics, self._access, reserved)
         self._store = store_of(settings, self._metrics)
         self._engine: Engine = engine_of(settings, self._metrics)
+        self._models = ModelInfo(self._engine)
+        self._exposer = exposer_of(settings, self._metrics, self._models)
         self._inference = InferenceService(self._engine, Regions(settings.allow_client_shm))
         self._rest = Rest(self._calls, self._inference.memory, self._metrics)
         self._http = HttpListener(
-            self._metrics,
+            self._exposer,
             settings.host,
             settings.http_port,
             [*HttpInference(self._inference, self._calls).routes(), *self._rest.routes()],
@@ -136,6 +139,8 @@ class Gateway:
         )
         for chain in catalogue.chains.values():
             await chain.warm_up()
+            self._metrics.stages.roles.update(chain.roles)
+        self._metrics.stages.models.update(await self._models.names())
         parts = Parts(
             catalogue,
             Admission(settings.max_in_flight, backlog_of(settings, catalogue), self._metrics),
@@ -143,7 +148,6 @@ class Gateway:
             Encoder(encoders, self._metrics, self._signer),
             PictureCache(settings.picture_cache_byte_size, self._metrics),
             Keeping(self._store),
-            self._metrics,
             settings.max_count,
         )
         pipeline = Pipeline(parts)

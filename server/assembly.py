@@ -11,6 +11,8 @@ from server.generation.catalogue import Catalogue
 from server.settings import Settings
 from server.storage.retention import Limits
 from server.storage.store import PictureStore, Places
+from server.telemetry.exposition import Exposer
+from server.telemetry.infos import BuildInfo, ModelInfo
 from server.telemetry.metrics import Metrics
 from server.tls import Tls, TlsFiles
 
@@ -27,6 +29,16 @@ def store_of(settings: Settings, metrics: Metrics) -> PictureStore | None:
     places = Places(settings.store, settings.store_url, settings.store_database)
     limits = Limits(settings.store_max_byte_size, settings.store_max_age)
     return PictureStore(places, limits, metrics)
+
+
+def exposer_of(settings: Settings, metrics: Metrics, models: ModelInfo) -> Exposer | None:
+    """What shows the metrics; None: there are none."""
+    if metrics.registry is None:
+        return None
+    exposer = Exposer(metrics.registry)
+    exposer.add(BuildInfo(settings.engine))
+    exposer.add(models)
+    return exposer
 
 
 def backlog_of(settings: Settings, catalogue: Catalogue) -> int:

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 
 import grpc
-from prometheus_client import Histogram
 
 from server.access.access import Access
 from server.access.limits import Limits
-from server.errors import Unavailable
+from server.errors import Reason, Unavailable
 from server.inference.memory import Memory
+from server.telemetry.current import CallRecord
 from server.telemetry.metrics import Metrics
 
 # A stream of which nothing is taken for so long ends.
@@ -22,8 +22,8 @@ STALL_SECONDS = 30
 # answer has come is told to ask another server. But who does not listen is not waited for.
 _QUIET_SECONDS = 0.5
 _MOST_QUIET_SECONDS = 5.0
-_LOADING = "the server is loading its models; try again soon"
-_DRAINING = "the server is draining; ask another one"
+_LOADING = "the server is loading its models; try again soon", Reason.LOADING
+_DRAINING = "the server is draining; ask another one", Reason.DRAINING
 
 
 class Call:
@@ -61,7 +61,7 @@ class Calls:
         answers: what HTTP answers hold until they have left.
 
     Args:
-        metrics: where call latencies go.
+        metrics: where they are counted.
         access: who may make which.
         reserved_metadata: see above.
     """
@@ -71,11 +71,8 @@ class Calls:
         self._access = access
         self.reserved_metadata = reserved_metadata
         self.answers = Memory()
-        self._histogram = metrics.request_seconds
-        self._begun = metrics.calls
-        self._under_way_gauge = metrics.calls_under_way
-        self._series: dict[tuple[str, grpc.StatusCode], Histogram] = {}
-        self._refusal: str | None = _LOADING
+        self._metrics = metrics.calls
+        self._refusal: tuple[str, Reason] | None = _LOADING
         self._under_way = 0
         self._latest = 0.0
         self._delivered = asyncio.Event()
@@ -90,11 +87,15 @@ class Calls:
         """Accept calls from now on."""
         self._refusal = None
 
-    def begin(self, method: str, authorization: str | None) -> Call:
-        """Count a call; its `delivered` must follow once its answer is sent or given up.
+    def arrived(self, method: str) -> CallRecord:
+        """Count a call that has come; `begin` and `ended` must follow."""
+        return self._metrics.arrived(method)
+
+    def begin(self, record: CallRecord, authorization: str | None) -> Call:
+        """Let a call in; its `delivered` must follow once its answer is sent or given up.
 
         Args:
-            method: its name.
+            record: the call.
             authorization: the header of that name.
 
         Raises:
@@ -102,32 +103,26 @@ class Calls:
             Unauthenticated, Forbidden: its caller may not make it.
             Overloaded: its caller makes too many.
         """
-        self._begun.inc()
         self._latest = time.monotonic()
         if self._refusal is not None:
-            raise Unavailable(self._refusal)
-        limits = self._access.check(method, authorization)
+            raise Unavailable(*self._refusal)
+        limits = self._access.check(record.method, authorization)
         if limits is not None:
             limits.enter()
         self._under_way += 1
-        self._under_way_gauge.set(self._under_way)
+        self._metrics.under_way.set(self._under_way)
         self._delivered.clear()
         return Call(limits, self._end)
 
     def _end(self) -> None:
         self._under_way -= 1
-        self._under_way_gauge.set(self._under_way)
+        self._metrics.under_way.set(self._under_way)
         if not self._under_way:
             self._delivered.set()
 
-    def observe(self, method: str, code: grpc.StatusCode, started: float) -> None:
-        """Record the latency of a call that began at `started` of the monotonic clock."""
-        seconds = time.monotonic() - started
-        series = self._series.get((method, code))
-        if series is None:
-            series = self._histogram.labels(method, code.name)
-            self._series[method, code] = series
-        series.observe(seconds)
+    def ended(self, record: CallRecord, code: grpc.StatusCode, reason: Reason | None) -> None:
+        """Record that a call ended with `code` and, unless it ended well, for `reason`."""
+        self._metrics.ended(record, code, reason)
 
     def close(self) -> None:
         """Refuse new calls from now on."""

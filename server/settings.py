@@ -200,6 +200,11 @@ class Settings(BaseSettings):
         "it a batch and a half of the models, at least 12, and one for each core beyond the first, "
         "or as much for each Triton. More lets callers wait longer when there are too many.",
     )
+    metrics: CliImplicitFlag[bool] = Field(
+        default=True,
+        description="Measure calls, stages and models, and show it on /metrics; --no-metrics does "
+        "neither.",
+    )
     allow_client_shm: CliImplicitFlag[bool] = Field(
         default=False,
         description="Let clients on this machine pass tensors in shared memory: they may then have "

@@ -39,6 +39,20 @@ class RunningServer:
             for sample in family.samples
         }
 
+    def total(self, name: str, **labels: str) -> float:
+        """The sum over all samples of that name that have these labels; 0 where there is none."""
+        text = httpx.get(f"{self.http}/metrics").raise_for_status().text
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def calls(self, method: str, code: str) -> float:
+        """How many calls of a method ended with a code."""
+        return self.total("impasto_request_seconds_count", method=method, code=code)
+
     async def wait_for_in_flight(self, pictures: int) -> None:
         """Wait until so many pictures are in flight."""
         patience = time.monotonic() + _PATIENCE_SECONDS

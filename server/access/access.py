@@ -9,7 +9,6 @@ from server.access.callers import Caller, needed_scope
 from server.access.limits import Limits
 from server.errors import Forbidden, StartupError, Unauthenticated
 from server.settings import Settings
-from server.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from server.access.token_keys import TokenKeys
@@ -39,7 +38,7 @@ class Access:
         self._wanted = " or ".join(name for part, name in wanted if part is not None)
 
     @classmethod
-    def of(cls, settings: Settings, metrics: Metrics) -> Access:
+    def of(cls, settings: Settings) -> Access:
         """What the settings say of it.
 
         Raises:
@@ -47,7 +46,7 @@ class Access:
         """
         keys = None
         if settings.api_keys is not None:
-            keys = ApiKeys(read_keys(settings.api_keys).keys, metrics.observe_limited)
+            keys = ApiKeys(read_keys(settings.api_keys).keys)
         return cls(keys, *_tokens(settings))
 
     async def load(self) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import math
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -47,16 +46,12 @@ class KeyEntry(BaseModel):
             raise ValueError("burst needs requests_per_second")
         return self
 
-    def limits(self, refused: Callable[[str], None]) -> Limits | None:
-        """What the key may use up; None: it has no limits.
-
-        Args:
-            refused: is told which limit refused a call.
-        """
+    def limits(self) -> Limits | None:
+        """What the key may use up; None: it has no limits."""
         if self.requests_per_second is None and self.max_in_flight is None:
             return None
         burst = self.burst or math.ceil(self.requests_per_second or 1)
-        return Limits(self.requests_per_second, burst, self.max_in_flight, refused)
+        return Limits(self.requests_per_second, burst, self.max_in_flight)
 
 
 class KeyFile(BaseModel):
@@ -72,14 +67,12 @@ class ApiKeys:
 
     Args:
         entries: of the file.
-        refused: is told which limit of a key refused a call.
     """
 
-    def __init__(self, entries: list[KeyEntry], refused: Callable[[str], None]) -> None:
+    def __init__(self, entries: list[KeyEntry]) -> None:
         """Keep the hashes."""
         self._known = [
-            (entry.sha256, Caller(frozenset(entry.scopes), entry.limits(refused)))
-            for entry in entries
+            (entry.sha256, Caller(frozenset(entry.scopes), entry.limits())) for entry in entries
         ]
 
     def caller(self, key: str) -> Caller | None:

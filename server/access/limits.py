@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pyrate_limiter import Decision, Rate, RateItem, StateBucket, TokenBucket
 
-from server.errors import Overloaded
+from server.errors import Overloaded, Reason
 
 # The library takes whole numbers: thousandths of a request per second.
 _RATE_UNIT, _RATE_MILLISECONDS = 1000, 1_000_000
@@ -21,7 +19,6 @@ class Limits:
         requests_per_second: in the long run; None: any number.
         burst: requests at once after a rest.
         max_in_flight: calls at a time; None: any number.
-        refused: is told which limit refused a call.
     """
 
     def __init__(
@@ -29,7 +26,6 @@ class Limits:
         requests_per_second: float | None,
         burst: int,
         max_in_flight: int | None,
-        refused: Callable[[str], None],
     ) -> None:
         """Nothing is used yet."""
         self._requests_per_second = requests_per_second
@@ -40,7 +36,6 @@ class Limits:
             self._bucket = StateBucket([rate], TokenBucket())
         self._max_in_flight = max_in_flight
         self._in_flight = 0
-        self._refused = refused
 
     def enter(self) -> None:
         """Begin a call; `leave` must follow.
@@ -49,10 +44,10 @@ class Limits:
             Overloaded: a limit is reached.
         """
         if self._max_in_flight is not None and self._in_flight >= self._max_in_flight:
-            self._refused("max_in_flight")
             raise Overloaded(
                 f"the API key's own limit is reached, max_in_flight: {self._max_in_flight}",
                 _PLACE_RETRY_SECONDS,
+                Reason.CONCURRENCY_LIMIT,
             )
         self._take_token()
         self._in_flight += 1
@@ -69,10 +64,10 @@ class Limits:
         assert isinstance(decision, Decision)
         if decision.allowed:
             return
-        self._refused("requests_per_second")
         assert decision.retry_after_ms is not None
         raise Overloaded(
             f"the API key's own limit is reached, requests_per_second: "
             f"{self._requests_per_second:g}",
             decision.retry_after_ms / 1000,
+            Reason.RATE_LIMIT,
         )

@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from server.errors import Overloaded, TooLarge
+from server.errors import Overloaded, Reason, TooLarge
 from server.generation.pace import Pace
+from server.telemetry.current import admission_ended
 from server.telemetry.metrics import Metrics
 
 # A burst begins when there is nothing to do, comes so many times faster than pictures are made, and
@@ -31,7 +32,7 @@ class Admission:
     Args:
         limit: greatest number of pictures in flight.
         backlog: greatest number of pictures that a request may have before it, after a burst.
-        metrics: where these numbers and the shed calls are shown.
+        metrics: where these numbers are shown.
     """
 
     def __init__(self, limit: int, backlog: int, metrics: Metrics) -> None:
@@ -44,6 +45,8 @@ class Admission:
         self._come = 0
         self._pace = Pace()
         self._metrics = metrics
+        metrics.in_flight_limit.set(limit)
+        metrics.backlog_limit.set(backlog)
 
     @contextmanager
     def admit(self, pictures: int) -> Iterator[Places]:
@@ -56,6 +59,7 @@ class Admission:
         self.check()
         places = Places(self)
         places.add(pictures)
+        admission_ended()
         try:
             yield places
             places.finish()
@@ -70,7 +74,8 @@ class Admission:
         """
         too_many = self._backlog - self._longest + 1
         if too_many > 0 and not self._in_burst():
-            self._shed(f"{self._backlog} pictures are being made or wait for it", too_many)
+            why = f"{self._backlog} pictures are being made or wait for it"
+            self._shed(why, too_many, Reason.BACKLOG)
 
     def _in_burst(self) -> bool:
         """Whether what has come since there was nothing to do came more or less at once."""
@@ -85,14 +90,16 @@ class Admission:
             TooLarge, Overloaded: see `admit`.
         """
         if held + pictures > self._limit:
-            raise TooLarge(
+            error = TooLarge(
                 f"the request takes as much work as {held + pictures} pictures, the server takes "
                 f"{self._limit} at a time; ask for less at once"
             )
+            admission_ended(error)
+            raise error
         too_many = self._in_flight + pictures - self._limit
         if too_many > 0:
             full = f"{self._in_flight} of {self._limit} pictures in flight"
-            self._shed(f"{full}, {pictures} more asked for", too_many)
+            self._shed(f"{full}, {pictures} more asked for", too_many, Reason.FULL)
         self.change(pictures)
 
     def change(self, pictures: int) -> None:
@@ -117,15 +124,16 @@ class Admission:
         if finished:
             self._pace.finish(pictures, time.monotonic())
 
-    def _shed(self, why: str, too_many: int) -> None:
+    def _shed(self, why: str, too_many: int, reason: Reason) -> None:
         """Refuse until so many pictures are done.
 
         Raises:
             Overloaded: always.
         """
-        self._metrics.shed.inc()
         seconds = max(self._pace.seconds(too_many), _LEAST_RETRY_SECONDS)
-        raise Overloaded(f"the server is full: {why}", seconds)
+        error = Overloaded(f"the server is full: {why}", seconds, reason)
+        admission_ended(error)
+        raise error
 
 
 class Places:

@@ -160,6 +160,16 @@ class Chain:
             )
         self.sizes = tuple(sorted({*parts.generator.sizes, self._ensemble.side}))
 
+    @property
+    def roles(self) -> dict[str, str]:
+        """What each of its models does, by the model's name."""
+        roles = {self._generator.model: "generator", self.stylizer.model: "stylizer"}
+        if self.ranking is not None:
+            roles[self.ranking.discriminator] = "discriminator"
+        if self.stylizer.encoder:
+            roles[self.stylizer.encoder] = "style_encoder"
+        return roles
+
     def class_of(self, label: str) -> int | None:
         """The number of a class; None where none is named.
 

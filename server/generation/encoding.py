@@ -16,6 +16,8 @@ from server.errors import InvalidArgument
 from server.generation.png import png
 from server.generation.provenance import xmp_packet
 from server.generation.requests import Encoding, OutputFormat
+from server.telemetry.current import code_of, current_call
+from server.telemetry.exemplars import exemplar
 from server.telemetry.metrics import Metrics
 from server.threads import Threads
 
@@ -92,7 +94,7 @@ class Encoder:
         """Keep the parts."""
         self._threads = threads
         self._signer = signer
-        self._seconds = metrics.encode_seconds
+        self._stages = metrics.stages
 
     def check(self, encoding: Encoding) -> None:
         """Check that what is asked for can be done, before anything is.
@@ -111,7 +113,7 @@ class Encoder:
     async def encode_all(self, pictures: Sequence[Work], encoding: Encoding) -> list[bytes]:
         """The bytes of pictures, in their order."""
         if not encoding.content_credentials and _takes_no_time(pictures, encoding.format):
-            return [self._measured(partial(encode, picture, encoding)) for picture in pictures]
+            return [self._measured(partial(encode, picture, encoding))() for picture in pictures]
         work = (self._run(partial(self._encoded, picture, encoding)) for picture in pictures)
         return await asyncio.gather(*work)
 
@@ -139,13 +141,29 @@ class Encoder:
         self._threads.close()
 
     async def _run(self, work: Callable[[], bytes]) -> bytes:
-        return await self._threads.run(partial(self._measured, work))
+        return await self._threads.run(self._measured(work))
 
-    def _measured(self, work: Callable[[], bytes]) -> bytes:
-        started = time.monotonic()
-        data = work()
-        self._seconds.observe(time.monotonic() - started)
-        return data
+    def _measured(self, work: Callable[[], bytes]) -> Callable[[], bytes]:
+        """The same work, which tells the metrics what it took, for the call that asks now."""
+        call = current_call()
+        if call is None:
+            return work
+        method, trace = call.method, exemplar()
+
+        def measured() -> bytes:
+            started = time.monotonic()
+            ending: BaseException | None = None
+            try:
+                return work()
+            except BaseException as error:
+                ending = error
+                raise
+            finally:
+                seconds = time.monotonic() - started
+                code = code_of(ending)
+                self._stages.observe("encode", "", method, code, seconds, trace)
+
+        return measured
 
 
 def _takes_no_time(pictures: Sequence[Work], form: OutputFormat) -> bool:

@@ -27,6 +27,7 @@ from server.generation.requests import GenerationRequest
 from server.generation.timings import Timings
 from server.generation.urgency import Urgency
 from server.generation.windows import as_done, gathered
+from server.telemetry.current import name_model
 
 # A candidate is a picture of a sixteenth of the pixels, and never painted.
 _CANDIDATES_PER_PICTURE = 8
@@ -109,6 +110,7 @@ class Generation:
     def _chain(self, request: GenerationRequest) -> Chain:
         """The chain that can do what is asked for."""
         chain = self._parts.catalogue.chain(request.model)
+        name_model(chain.model)
         self._parts.keeping.check(request.store)
         self._parts.check_count("count", request.pictures)
         self._parts.encoder.check(request)
@@ -147,7 +149,7 @@ class Generation:
         codes = np.repeat(code[None], len(wanted), axis=0)
         with timings.measure("chain"):
             made = await chain.run(chosen.draft, codes, chain.size_of(request.size), urgency)
-        self._parts.observe(made.stages, timings)
+        timings.add_models(made.stages)
         origin = Origin(chain.model, made.version)
         labels = [chain.label(int(number)) for number in chosen.draft.labels]
         works = [

@@ -20,6 +20,7 @@ class Generator:
     """Makes pictures at their own resolution.
 
     Attributes:
+        model: its name.
         sizes: sides in pixels that its pictures can be enlarged to, its own among them.
 
     Args:
@@ -34,7 +35,7 @@ class Generator:
             StartupError: it does not say.
         """
         self._engine = engine
-        self._model = config.name
+        self.model = config.name
         dims = next((list(item.dims) for item in config.output if item.name == IMAGE), [])
         if len(dims) != 3 or min(dims) < 1:
             raise StartupError(
@@ -51,7 +52,7 @@ class Generator:
         Raises:
             ImpastoError: whatever the engine raises.
         """
-        request = urgency.request(self._model, inputs, [IMAGE])
+        request = urgency.request(self.model, inputs, [IMAGE])
         return await self._engine.infer(request)
 
 

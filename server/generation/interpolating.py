@@ -25,6 +25,7 @@ from server.generation.requests import InterpolationRequest, Waypoint
 from server.generation.timings import Timings
 from server.generation.urgency import Urgency
 from server.generation.windows import in_order
+from server.telemetry.current import name_model
 
 
 class Interpolation:
@@ -86,6 +87,7 @@ class Interpolation:
 
     def _chain(self, request: InterpolationRequest) -> Chain:
         chain = self._parts.catalogue.chain(request.model)
+        name_model(chain.model)
         self._parts.keeping.check(request.store)
         self._parts.check_count("frames", request.frames)
         self._parts.encoder.check(request)
@@ -107,7 +109,7 @@ class Interpolation:
     ) -> StreamedPicture:
         urgency.check("a frame")
         made = await chain.run(draft, codes, chain.size_of(request.size), urgency)
-        self._parts.observe(made.stages, timings)
+        timings.add_models(made.stages)
         origin = Origin(chain.model, made.version)
         position = index / (request.frames - 1)
         recipe = _recipe(chain, request, origin) | {"position": position}
@@ -130,7 +132,7 @@ class Interpolation:
         timings: Timings,
     ) -> StreamedPicture:
         made = await chain.run(draft, codes, chain.size_of(request.size), urgency)
-        self._parts.observe(made.stages, timings)
+        timings.add_models(made.stages)
         urgency.check("encoding")
         origin = Origin(chain.model, made.version)
         recipe = _recipe(chain, request, origin)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from server.engines.base import Deadline
-from server.errors import InvalidArgument, NotSupported, Overloaded
+from server.errors import InvalidArgument, NotSupported, Overloaded, Reason
 from server.generation.answers import EncodedPicture, Origin
 from server.generation.provenance import recipe_json, recipe_styles
 from server.generation.requests import Delivery, ListingRequest, OutputFormat
@@ -141,7 +141,9 @@ class Keeping:
             raise NotSupported("this server keeps no pictures; start it with --store FOLDER")
         if self._under_way >= _MOST_UNDER_WAY:
             raise Overloaded(
-                f"{self._under_way} requests wait for the picture store", _RETRY_AFTER_SECONDS
+                f"{self._under_way} requests wait for the picture store",
+                _RETRY_AFTER_SECONDS,
+                Reason.STORE_BUSY,
             )
         self._under_way += 1
         try:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from server.engines.base import StageTiming
 from server.errors import InvalidArgument
 from server.generation.admission import Admission
 from server.generation.catalogue import Catalogue
 from server.generation.encoding import Encoder
 from server.generation.keeping import Keeping
 from server.generation.picture_cache import PictureCache
-from server.generation.timings import Timings
-from server.telemetry.metrics import Metrics
 from server.threads import Threads
 
 
@@ -28,7 +24,6 @@ class Parts:
         encoder: what encodes pictures.
         cache: what was made before.
         keeping: where pictures are kept that callers want kept.
-        metrics: where stage latencies go.
         max_count: greatest number of pictures in one request.
     """
 
@@ -38,7 +33,6 @@ class Parts:
     encoder: Encoder
     cache: PictureCache
     keeping: Keeping
-    metrics: Metrics
     max_count: int
 
     def check_count(self, field: str, count: int) -> None:
@@ -49,10 +43,3 @@ class Parts:
         """
         if count > self.max_count:
             raise InvalidArgument(field, f"1 to {self.max_count}", count)
-
-    def observe(self, stages: Iterable[StageTiming], timings: Timings) -> None:
-        """Record what the engine tells of its models, for the metrics and for the caller."""
-        stages = list(stages)
-        for stage in stages:
-            self.metrics.observe_stage(stage)
-        timings.add_models(stages)

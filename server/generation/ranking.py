@@ -17,6 +17,9 @@ LABEL = "label"
 class Ranking:
     """A generator and the discriminator that was trained with it.
 
+    Attributes:
+        discriminator: its name.
+
     Args:
         engine: what serves the discriminator.
         generator: what makes the pictures.
@@ -27,7 +30,7 @@ class Ranking:
         """Keep the parts."""
         self._engine = engine
         self._generator = generator
-        self._discriminator = discriminator
+        self.discriminator = discriminator
 
     async def scores(self, inputs: Mapping[str, np.ndarray], urgency: Urgency) -> np.ndarray:
         """What the discriminator says of one batch, float32 [batch]; more is more like a real one.
@@ -43,6 +46,6 @@ class Ranking:
         judged = {IMAGE: made.outputs[IMAGE]}
         if LABEL in inputs:
             judged[LABEL] = inputs[LABEL]
-        result = await self._engine.infer(urgency.request(self._discriminator, judged))
+        result = await self._engine.infer(urgency.request(self.discriminator, judged))
         scores: np.ndarray = result.outputs[SCORE][:, 0]
         return scores

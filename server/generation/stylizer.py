@@ -37,7 +37,7 @@ class Stylizer:
     Attributes:
         model: its name.
         table: its named styles.
-        reads_pictures: whether there is a style encoder.
+        encoder: the model that reads styles off pictures; empty: none is served.
 
     Args:
         engine: what serves it.
@@ -53,10 +53,14 @@ class Stylizer:
         """Keep the parts."""
         self.model = model
         self.table = table
-        self.reads_pictures = bool(encoder)
+        self.encoder = encoder
         self._engine = engine
-        self._encoder = encoder
         self._threads = threads
+
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether there is a style encoder."""
+        return bool(self.encoder)
 
     def check(self, choice: StyleChoice) -> None:
         """Check that the style exists.
@@ -91,7 +95,7 @@ class Stylizer:
 
     async def _encoded(self, picture: bytes, urgency: Urgency) -> np.ndarray:
         image = await self._threads.run(partial(_decoded, picture))
-        request = urgency.request(self._encoder, {IMAGE: image})
+        request = urgency.request(self.encoder, {IMAGE: image})
         code: np.ndarray = (await self._engine.infer(request)).outputs[STYLE_CODE][0]
         return code
 

@@ -18,6 +18,7 @@ from server.generation.provenance import (
 from server.generation.requests import StylizationRequest
 from server.generation.timings import Timings
 from server.generation.urgency import Urgency
+from server.telemetry.current import name_model
 
 # A painted picture, in which admission counts, is 256x256; decoding is as much work as painting a
 # thirtieth of the pixels.
@@ -46,6 +47,7 @@ class Stylization:
             ImpastoError: whatever else the engine raises.
         """
         stylizer = self._parts.catalogue.default.stylizer
+        name_model(stylizer.model)
         stylizer.check(request)
         self._parts.keeping.check(request.store)
         self._parts.encoder.check(request)
@@ -62,7 +64,7 @@ class Stylization:
             urgency.check("the stylizer")
             code = await stylizer.code(request, request.preserve_colour, urgency)
             painted = await stylizer.paint(image, code, urgency)
-            self._parts.observe(painted.stages, timings)
+            timings.add_models(painted.stages)
             urgency.check("encoding")
             origin = Origin(stylizer.model, painted.version)
             recipe = origin_recipe(origin) | painting_recipe(request)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -14,7 +13,8 @@ import grpc
 from impasto.errors import RETRY_KEY
 
 from server.calls import STALL_SECONDS, Calls
-from server.errors import DeadlineExceeded, ImpastoError, Overloaded
+from server.errors import DeadlineExceeded, ImpastoError, Overloaded, Reason
+from server.telemetry.current import code_of, reason_of
 
 _log = logging.getLogger(__name__)
 # Status details travel percent-encoded in a header, of which clients take 8 KiB.
@@ -51,10 +51,11 @@ def unary(handler: Handler[Servicer, Request, Response]) -> Handler[Servicer, Re
 
     @functools.wraps(handler)
     async def call(servicer: Servicer, request: Request, context: Context) -> Response:
-        started = time.monotonic()
+        record = servicer.calls.arrived(method)
         code = grpc.StatusCode.OK
+        reason: Reason | None = None
         try:
-            begun = servicer.calls.begin(method, authorization(context))
+            begun = servicer.calls.begin(record, authorization(context))
             # Called when gRPC has written the answer's last byte or given the call up.
             context.add_done_callback(begun.delivered)
             try:
@@ -63,10 +64,11 @@ def unary(handler: Handler[Servicer, Request, Response]) -> Handler[Servicer, Re
                 begun.answered()
         except BaseException as error:
             code = _code_of(error, context)
+            reason = reason_of(error, code)
             await _end(servicer, method, error, context)
             raise
         finally:
-            servicer.calls.observe(method, code, started)
+            servicer.calls.ended(record, code, reason)
 
     return call
 
@@ -110,14 +112,12 @@ async def until_taken(sending: Awaitable[object]) -> None:
 
 
 def _code_of(error: BaseException, context: Context) -> grpc.StatusCode:
-    if isinstance(error, ImpastoError):
-        return error.code
     if isinstance(error, asyncio.CancelledError):
         # gRPC cancels the call when its deadline passes, too; the caller's clock may be ahead.
         remaining = context.time_remaining()
         expired = remaining is not None and remaining < _EARLY_SECONDS
         return grpc.StatusCode.DEADLINE_EXCEEDED if expired else grpc.StatusCode.CANCELLED
-    return grpc.StatusCode.INTERNAL
+    return code_of(error)
 
 
 async def _end(servicer: _Servicer, method: str, error: BaseException, context: Context) -> None:

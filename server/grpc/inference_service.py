@@ -14,6 +14,7 @@ from server.grpc.inference_stream import InferenceStream
 from server.inference.memory import Share
 from server.inference.messages import decode, encode, to_dict
 from server.inference.service import InferenceService
+from server.telemetry.current import name_model
 
 # ruff: noqa: N802, D102 - the methods' names and meanings are the protocol's
 
@@ -51,6 +52,8 @@ class GrpcInferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] 
         self, request: pb.ModelReadyRequest, context: Context
     ) -> pb.ModelReadyResponse:
         found = await self._core.engine.model_ready(request.name, request.version)
+        if found:
+            name_model(request.name)
         return pb.ModelReadyResponse(ready=found)
 
     async def ServerMetadata(
@@ -62,12 +65,14 @@ class GrpcInferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] 
     async def ModelMetadata(
         self, request: pb.ModelMetadataRequest, context: Context
     ) -> pb.ModelMetadataResponse:
+        name_model(request.name)
         return await self._core.engine.metadata(request.name, request.version)
 
     @unary
     async def ModelConfig(
         self, request: pb.ModelConfigRequest, context: Context
     ) -> pb.ModelConfigResponse:
+        name_model(request.name)
         config = await self._core.engine.config(request.name, request.version)
         return pb.ModelConfigResponse(config=config)
 
@@ -75,6 +80,7 @@ class GrpcInferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] 
     async def ModelStatistics(
         self, request: pb.ModelStatisticsRequest, context: Context
     ) -> pb.ModelStatisticsResponse:
+        name_model(request.name)
         found = await self._core.engine.statistics(request.name, request.version)
         return pb.ModelStatisticsResponse(model_stats=found)
 
@@ -82,6 +88,7 @@ class GrpcInferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] 
     async def ModelInfer(
         self, request: pb.ModelInferRequest, context: Context
     ) -> pb.ModelInferResponse:
+        name_model(request.model_name)
         share = Share(self._core.memory)
         try:
             deadline = Deadline.after(context.time_remaining())
@@ -106,6 +113,7 @@ class GrpcInferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] 
     async def RepositoryModelLoad(
         self, request: pb.RepositoryModelLoadRequest, context: Context
     ) -> pb.RepositoryModelLoadResponse:
+        name_model(request.model_name)
         parameters = to_dict(request.parameters)
         await self._core.load(request.model_name, request.repository_name, parameters)
         return pb.RepositoryModelLoadResponse()
@@ -114,6 +122,7 @@ class GrpcInferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] 
     async def RepositoryModelUnload(
         self, request: pb.RepositoryModelUnloadRequest, context: Context
     ) -> pb.RepositoryModelUnloadResponse:
+        name_model(request.model_name)
         parameters = to_dict(request.parameters)
         await self._core.unload(request.model_name, request.repository_name, parameters)
         return pb.RepositoryModelUnloadResponse()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
 from tritonclient.grpc import service_pb2 as pb
 
 from server.calls import Call, Calls
@@ -19,6 +17,7 @@ from server.grpc.calls import INTERNAL, Context, authorization, details
 from server.inference.memory import Share
 from server.inference.messages import decode, encode
 from server.inference.service import InferenceService
+from server.telemetry.current import CallRecord, code_of, name_model, reason_of
 
 _log = logging.getLogger(__name__)
 _METHOD = "ModelStreamInfer"
@@ -85,14 +84,16 @@ class InferenceStream:
             self._queue.put_nowait(None)
 
     def _start(self, request: pb.ModelInferRequest) -> None:
+        # The task of its answer inherits it.
+        record = self._calls.arrived(_METHOD)
         try:
-            call = self._calls.begin(_METHOD, authorization(self._context))
+            call = self._calls.begin(record, authorization(self._context))
         except ImpastoError as error:
-            self._calls.observe(_METHOD, error.code, time.monotonic())
+            self._calls.ended(record, error.code, error.reason)
             item = _Outstanding(_task(_refused(request, error)), None)
         else:
             deadline = Deadline.after(self._context.time_remaining())
-            item = _Outstanding(_task(self._answer(request, deadline, call)), call)
+            item = _Outstanding(_task(self._answer(request, deadline, call, record)), call)
         self._outstanding.add(item)
         self._queue.put_nowait(item)
 
@@ -102,29 +103,30 @@ class InferenceStream:
             item.call.delivered()
 
     async def _answer(
-        self, request: pb.ModelInferRequest, deadline: Deadline, call: Call
+        self, request: pb.ModelInferRequest, deadline: Deadline, call: Call, record: CallRecord
     ) -> pb.ModelStreamInferResponse:
-        started = time.monotonic()
-        code = grpc.StatusCode.OK
+        ending: BaseException | None = None
         try:
             return await self._infer(request, deadline)
         except ImpastoError as error:
-            code = error.code
+            ending = error
             return _error(request, details(error))
-        except asyncio.CancelledError:
-            code = grpc.StatusCode.CANCELLED
+        except asyncio.CancelledError as error:
+            ending = error
             raise
-        except Exception:
+        except Exception as error:
             _log.exception("%s failed", _METHOD)
-            code = grpc.StatusCode.INTERNAL
+            ending = error
             return _error(request, INTERNAL)
         finally:
             call.answered()
-            self._calls.observe(_METHOD, code, started)
+            code = code_of(ending)
+            self._calls.ended(record, code, reason_of(ending, code))
 
     async def _infer(
         self, request: pb.ModelInferRequest, deadline: Deadline
     ) -> pb.ModelStreamInferResponse:
+        name_model(request.model_name)
         share = Share(self._core.memory)
         try:
             inference = decode(request, deadline, self._core.regions, share)

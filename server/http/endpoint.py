@@ -6,11 +6,10 @@ import asyncio
 import json
 import logging
 import math
-import time
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
-import grpc
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -18,9 +17,17 @@ from starlette.types import Message, Receive, Scope, Send
 
 from server.calls import STALL_SECONDS, Calls
 from server.engines.base import Deadline
-from server.errors import Cancelled, DeadlineExceeded, ImpastoError, Overloaded, Unauthenticated
+from server.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    ImpastoError,
+    Overloaded,
+    Unauthenticated,
+)
 from server.http.deadlines import begin_deadline
+from server.http.lines import LineResponse
 from server.inference.memory import Share
+from server.telemetry.current import CallRecord, code_of, reason_of
 
 # So much at least must be taken at a time.
 _PART_BYTES = 256 * 1024
@@ -46,20 +53,22 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; it is under way until its answer is handed over."""
-        started = time.monotonic()
+        record = self._calls.arrived(self._method)
         try:
-            begun = self._calls.begin(self._method, Headers(scope=scope).get("authorization"))
+            begun = self._calls.begin(record, Headers(scope=scope).get("authorization"))
         except ImpastoError as error:
-            self._calls.observe(self._method, error.code, started)
+            self._end(record, error)
             await _error(error)(scope, receive, send)
             return
         share = Share(self._calls.answers)
         try:
-            response = await self._respond(Request(scope, receive), started)
-            response = _held(response, share)
+            response = await self._respond(Request(scope, receive), record, share)
             if not self._calls.accepting:
                 # The caller's next request is for another server.
                 response.headers["Connection"] = "close"
+            if isinstance(response, LineResponse):
+                # A stream has only begun.
+                response.ended = partial(self._end, record)
             await response(scope, receive, _delivering(send))
         except (TimeoutError, ClientDisconnect):
             # Returning before the answer is complete closes the connection.
@@ -68,23 +77,30 @@ class Endpoint:
             share.give_back()
             begun.delivered()
 
-    async def _respond(self, request: Request, started: float) -> Response:
-        code = grpc.StatusCode.OK
+    async def _respond(self, request: Request, record: CallRecord, share: Share) -> Response:
+        """The response, whose body `share` holds; what fails becomes one."""
         try:
-            return await _in_time(begin_deadline(request), self._handler(request))
+            response = await _in_time(begin_deadline(request), self._handler(request))
+            share.take(len(getattr(response, "body", b"")))
         except ImpastoError as error:
-            code = error.code
+            self._end(record, error)
             return _error(error)
-        except asyncio.CancelledError:
-            code = grpc.StatusCode.CANCELLED
+        except asyncio.CancelledError as error:
+            self._end(record, error)
             raise
-        except Exception:
+        except Exception as error:
             # The caller learns nothing of our insides; the log has it all.
             _log.exception("%s failed", self._method)
-            code = grpc.StatusCode.INTERNAL
+            self._end(record, error)
             return json_response({"error": "internal error; the server's log has the details"}, 500)
-        finally:
-            self._calls.observe(self._method, code, started)
+        if not isinstance(response, LineResponse):
+            self._end(record, None)
+        return response
+
+    def _end(self, record: CallRecord, error: BaseException | None) -> None:
+        """The call ended with its answer, or `error` ended it."""
+        code = code_of(error)
+        self._calls.ended(record, code, reason_of(error, code))
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
@@ -118,15 +134,6 @@ async def _in_time(deadline: Deadline, answer: Awaitable[Response]) -> Response:
         if not patience.expired():
             raise
         raise DeadlineExceeded("the time that the request gave has passed") from error
-
-
-def _held(response: Response, share: Share) -> Response:
-    """The response, whose body `share` holds, or that there is no room for it."""
-    try:
-        share.take(len(getattr(response, "body", b"")))
-    except ImpastoError as error:
-        return _error(error)
-    return response
 
 
 def _delivering(send: Send) -> Send:

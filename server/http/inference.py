@@ -20,6 +20,7 @@ from server.inference.memory import REQUEST_BYTES, Share
 from server.inference.parameters import Parameters, flag, whole
 from server.inference.plain import to_json
 from server.inference.service import InferenceService
+from server.telemetry.current import name_model
 
 _MODEL = "/v2/models/{model}"
 _VERSION = "/v2/models/{model}/versions/{version}"
@@ -93,7 +94,10 @@ class HttpInference:
         return json_response(to_json(await self._core.engine.metadata(*_named(request))))
 
     async def _model_ready(self, request: Request) -> Response:
-        ready = await self._core.engine.model_ready(*_named(request))
+        model, version = request.path_params["model"], request.path_params.get("version", "")
+        ready = await self._core.engine.model_ready(model, version)
+        if ready:
+            name_model(model)
         return Response(status_code=200 if ready else _NOT_READY)
 
     async def _config(self, request: Request) -> Response:
@@ -185,8 +189,10 @@ class HttpInference:
 
 
 def _named(request: Request) -> tuple[str, str]:
-    """Model and version in the path, empty where they are not."""
-    return request.path_params.get("model", ""), request.path_params.get("version", "")
+    """Model and version in the path, empty where they are not; the metrics know the model, too."""
+    model = request.path_params.get("model", "")
+    name_model(model)
+    return model, request.path_params.get("version", "")
 
 
 def _parameters(document: dict[str, Any]) -> Parameters:

@@ -8,12 +8,17 @@ from contextlib import contextmanager
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from server.errors import Cancelled, DeadlineExceeded, ImpastoError
+from server.http.documents import ErrorDocument
 from server.http.operations import LINES
 from server.inference.memory import Share
 
 
 class LineResponse(StreamingResponse):
-    """Lines of JSON, as they are made.
+    """Lines of JSON, as they are made; an error that ends them is the last one.
+
+    Attributes:
+        ended: is told once nothing more is sent: what ended it too early, or None.
 
     Args:
         lines: the lines.
@@ -22,15 +27,33 @@ class LineResponse(StreamingResponse):
 
     def __init__(self, lines: AsyncIterator[bytes], finish: Callable[[], Awaitable[None]]) -> None:
         """Keep the parts."""
-        super().__init__(lines, media_type=LINES)
+        super().__init__(self._until_failure(lines), media_type=LINES)
+        self.ended: Callable[[BaseException | None], None] = lambda _: None
         self._finish = finish
+        self._ending: BaseException | None = Cancelled("the caller went away")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send everything."""
         try:
             await super().__call__(scope, receive, send)
+        except TimeoutError:
+            self._ending = DeadlineExceeded("the caller took nothing for too long")
+            raise
         finally:
+            self.ended(self._ending)
             await self._finish()
+
+    async def _until_failure(self, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            async for line in lines:
+                yield line
+            self._ending = None
+        except ImpastoError as error:
+            self._ending = error
+            yield ErrorDocument(error=str(error)).model_dump_json().encode() + b"\n"
+        except Exception as error:
+            self._ending = error
+            raise
 
 
 @contextmanager

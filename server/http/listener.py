@@ -8,7 +8,6 @@ import socket
 from collections.abc import Iterator, Sequence
 
 import uvicorn
-from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -16,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from server.errors import StartupError
 from server.settings import address
-from server.telemetry.metrics import Metrics
+from server.telemetry.exposition import Exposer
 from server.tls import Tls
 
 # A scrape that is under way may finish; a client that reads nothing may not hold up the exit.
@@ -39,7 +38,7 @@ class HttpListener:
         ready: what `/health/ready` says.
 
     Args:
-        metrics: what `/metrics` shows.
+        exposer: what `/metrics` shows; None: the server measures nothing.
         host: address to bind.
         port: port to bind; 0 picks a free one.
         routes: what else it serves.
@@ -49,7 +48,7 @@ class HttpListener:
 
     def __init__(
         self,
-        metrics: Metrics,
+        exposer: Exposer | None,
         host: str,
         port: int,
         routes: Sequence[BaseRoute] = (),
@@ -62,7 +61,7 @@ class HttpListener:
             StartupError: it cannot be bound.
         """
         self.ready = False
-        self._registry = metrics.shown
+        self._exposer = exposer
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             self._socket = socket.create_server((host, port), family=family, reuse_port=shared)
@@ -113,5 +112,9 @@ class HttpListener:
         return PlainTextResponse("not ready\n", status_code=503)
 
     async def _show_metrics(self, request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(self._registry), media_type=content_type)
+        if self._exposer is None:
+            text = "this server measures nothing; start it without --no-metrics\n"
+            return PlainTextResponse(text, status_code=404)
+        accept = request.headers.get("accept", "")
+        shown = await self._exposer.render(accept, request.headers.get("accept-encoding", ""))
+        return Response(shown.body, media_type=shown.media_type, headers=shown.headers)

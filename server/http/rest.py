@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from server.calls import Calls
-from server.errors import ImpastoError, Unavailable
+from server.errors import Reason, Unavailable
 from server.generation.answers import Answer, StreamedPicture
 from server.generation.pipeline import Pipeline
 from server.generation.requests import (
@@ -28,7 +28,6 @@ from server.generation.validation import validated, validated_json
 from server.http.bodies import announced_size, read_body
 from server.http.deadlines import deadline_of
 from server.http.documents import (
-    ErrorDocument,
     ModelDocument,
     ModelsDocument,
     PictureDocument,
@@ -95,7 +94,7 @@ class Rest:
     @property
     def _core(self) -> Pipeline:
         if self._pipeline is None:
-            raise Unavailable("the server is loading its models; try again soon")
+            raise Unavailable("the server is loading its models; try again soon", Reason.LOADING)
         return self._pipeline
 
     async def _body(self, request: Request, share: Share) -> bytes:
@@ -179,12 +178,9 @@ class Rest:
         first = await while_connected(request, first_picture())
 
         async def lines() -> AsyncIterator[bytes]:
-            try:
-                yield self._line(first, output_format)
-                async for made in stream:
-                    yield self._line(made, output_format)
-            except ImpastoError as error:
-                yield ErrorDocument(error=str(error)).model_dump_json().encode() + b"\n"
+            yield self._line(first, output_format)
+            async for made in stream:
+                yield self._line(made, output_format)
 
         async def finish() -> None:
             await stream.aclose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from server.errors import InvalidArgument, Overloaded
+from server.errors import InvalidArgument, Overloaded, Reason
 
 MEBIBYTE = 1024 * 1024
 # Of one message or body; a 1x3x1024x1024 FP32 tensor needs 12 MiB and a few bytes.
@@ -57,6 +57,7 @@ class Share:
                 f"inference requests of {memory.taken} bytes are under way, the limit is "
                 f"{memory.limit}",
                 _RETRY_AFTER_SECONDS,
+                Reason.MEMORY,
             )
         memory.taken += size
         self._size += size

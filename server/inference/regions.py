@@ -14,7 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from server.errors import AlreadyExists, InvalidArgument, NotFound, NotSupported, Overloaded
+from server.errors import (
+    AlreadyExists,
+    InvalidArgument,
+    NotFound,
+    NotSupported,
+    Overloaded,
+    Reason,
+)
 from server.inference.tensors import shown
 
 _FOLDER = Path("/dev/shm")
@@ -145,7 +152,9 @@ class Regions:
             raise AlreadyExists(f"shared memory region {shown(name)} is registered; unregister it")
         if len(self._regions) >= _MAX_REGIONS:
             raise Overloaded(
-                f"{_MAX_REGIONS} shared memory regions are registered", _RETRY_AFTER_SECONDS
+                f"{_MAX_REGIONS} shared memory regions are registered",
+                _RETRY_AFTER_SECONDS,
+                Reason.REGIONS,
             )
         if not 0 <= offset <= _MAX_OFFSET or not 0 < byte_size <= _MAX_OFFSET:
             raise InvalidArgument(

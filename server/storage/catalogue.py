@@ -18,7 +18,7 @@ from alembic.util import CommandError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from server.errors import StartupError, Unavailable
+from server.errors import Reason, StartupError, Unavailable
 from server.storage.records import PictureFilter, PictureRecord, Position
 from server.storage.tables import DELETED_PICTURES, PICTURE_STYLES, PICTURES
 
@@ -210,7 +210,9 @@ class PictureCatalogue:
         except SQLAlchemyError as error:
             # Addresses and names are nothing for callers.
             _log.warning("picture catalogue: %s", _sentence(error))
-            raise Unavailable("the picture catalogue fails; try again later") from error
+            raise Unavailable(
+                "the picture catalogue fails; try again later", Reason.STORE_UNAVAILABLE
+            ) from error
 
 
 def _sqlite(file: Path) -> sa.Engine:

@@ -15,7 +15,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
-from server.errors import StartupError, Unavailable
+from server.errors import Reason, StartupError, Unavailable
 from server.storage.records import PictureRecord
 
 _SUFFIXES = {"raw_rgb8": "rgb", "jpeg": "jpg"}
@@ -102,7 +102,9 @@ def _failures() -> Iterator[None]:
         yield
     except (BaseError, OSError) as error:
         _log.warning("picture store: %s", _sentence(error))
-        raise Unavailable("the picture store fails; try again later") from error
+        raise Unavailable(
+            "the picture store fails; try again later", Reason.STORE_UNAVAILABLE
+        ) from error
 
 
 def _local(folder: Path) -> LocalStore:

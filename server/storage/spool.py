@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from server.errors import Overloaded, StartupError
+from server.errors import Overloaded, Reason, StartupError
 from server.storage.records import KeptPicture, PictureRecord
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -84,6 +84,7 @@ class Spool:
             raise Overloaded(
                 f"the picture store is behind: {self.byte_size} bytes wait for it",
                 _RETRY_AFTER_SECONDS,
+                Reason.STORE_BUSY,
             )
 
     def take(self, byte_size: int) -> None:

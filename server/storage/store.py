@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from server.engines.base import Deadline
-from server.errors import DataLoss, DeadlineExceeded, NotFound, Unavailable
+from server.errors import DataLoss, DeadlineExceeded, NotFound, Reason, Unavailable
 from server.storage.catalogue import THREADS, PictureCatalogue
 from server.storage.objects import Objects
 from server.storage.records import (
@@ -122,7 +122,9 @@ class PictureStore:
         except OSError as error:
             for kept in pictures:
                 self._spool.give_back(kept.record.byte_size)
-            raise Unavailable(f"the picture store's folder: {error.strerror}") from error
+            raise Unavailable(
+                f"the picture store's folder: {error.strerror}", Reason.STORE_UNAVAILABLE
+            ) from error
         for kept in pictures:
             self._writer.add(kept.record)
 
@@ -193,7 +195,9 @@ class PictureStore:
         if picture_id in self._writer.waiting:
             await self._settle()
             if picture_id in self._writer.waiting:
-                raise Unavailable("the picture store is behind; try again later")
+                raise Unavailable(
+                    "the picture store is behind; try again later", Reason.STORE_UNAVAILABLE
+                )
         record = await self._ask(partial(self._catalogue.doom, picture_id), deadline)
         if record is None:
             raise _unknown(picture_id)
@@ -250,7 +254,9 @@ async def _within(deadline: Deadline, work: Awaitable[Result]) -> Result:
     except TimeoutError as error:
         if deadline.passed:
             raise DeadlineExceeded("the deadline passed while the store was asked") from error
-        raise Unavailable("the picture store does not answer; try again later") from error
+        raise Unavailable(
+            "the picture store does not answer; try again later", Reason.STORE_UNAVAILABLE
+        ) from error
 
 
 def _unknown(picture_id: str) -> NotFound:

@@ -14,6 +14,7 @@ from server.storage.catalogue import PictureCatalogue
 from server.storage.objects import Objects
 from server.storage.records import PictureRecord
 from server.storage.spool import Spool
+from server.telemetry.current import code_of, current_call
 from server.telemetry.metrics import Metrics
 from server.threads import Threads
 
@@ -56,12 +57,16 @@ class Writer:
         self._metrics = metrics
         self.waiting: dict[str, PictureRecord] = {}
         self._refused: set[str] = set()
+        # Of the calls that wanted it; those found at the start are of none that is known.
+        self._methods: dict[str, str] = {}
         self._come = asyncio.Event()
         self._progress = asyncio.Condition()
 
     def add(self, record: PictureRecord) -> None:
         """Move this picture, which is in the spool, too."""
         self.waiting[record.id] = record
+        call = current_call()
+        self._methods[record.id] = "" if call is None else call.method
         self._metrics.store_waiting.set(len(self.waiting))
         self._come.set()
 
@@ -102,7 +107,8 @@ class Writer:
         for record in stored + missing:
             self._done(record, time.monotonic() - started)
         if failure is not None:
-            self._put_off([record for record in records if record.id in self.waiting], failure)
+            left = [record for record in records if record.id in self.waiting]
+            self._put_off(left, failure, time.monotonic() - started)
         async with self._progress:
             self._progress.notify_all()
         return len(stored) + len(missing)
@@ -135,11 +141,13 @@ class Writer:
         self._refused.discard(record.id)
         self._spool.give_back(record.byte_size)
         self._metrics.store_waiting.set(len(self.waiting))
-        self._metrics.store_seconds.observe(seconds)
+        self._observe(self._methods.pop(record.id), seconds, None)
         if not self.waiting:
             self._come.clear()
 
-    def _put_off(self, records: Sequence[PictureRecord], failure: BaseException) -> None:
+    def _put_off(
+        self, records: Sequence[PictureRecord], failure: BaseException, seconds: float
+    ) -> None:
         self._metrics.store_failures.inc()
         # What fails for a reason that nobody thought of is worth its traceback.
         expected = isinstance(failure, Unavailable | OSError)
@@ -150,8 +158,12 @@ class Writer:
             exc_info=None if expected else failure,
         )
         for record in records:
+            self._observe(self._methods[record.id], seconds, failure)
             self._refused.add(record.id)
             self.waiting[record.id] = self.waiting.pop(record.id)
+
+    def _observe(self, method: str, seconds: float, failure: BaseException | None) -> None:
+        self._metrics.stages.observe("store", "", method, code_of(failure), seconds)
 
     def _clear(self, records: Sequence[PictureRecord]) -> None:
         for record in records:

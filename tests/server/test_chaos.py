@@ -253,6 +253,9 @@ async def test_ten_thousand_mixed_requests_leave_no_trace(server: RunningServer)
                 (code,) = Status.__members__.keys() & set(key)
                 ended[code] += int(count)
         assert metrics["impasto_calls_total",] == ended.total()
+        # Whatever did not end well is counted once, under one reason.
+        rejected = [count for key, count in metrics.items() if key[0] == "impasto_rejections_total"]
+        assert sum(rejected) == ended.total() - ended["OK"]
         assert set(ended) == {
             "OK",
             "INVALID_ARGUMENT",

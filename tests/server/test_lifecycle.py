@@ -52,19 +52,24 @@ def test_reflection_describes_the_service(server: RunningServer) -> None:
 def test_metrics_show_every_stage_in_seconds(server: RunningServer, client: Client) -> None:
     client.generate(seed=1, count=8, style="great_wave")
     values = server.metrics()
+
+    def stage(name: str, model: str) -> tuple[str, ...]:
+        return ("impasto_stage_seconds_count", *sorted((name, model, "Generate", "OK")))
+
     for series in (
-        ("impasto_request_seconds_count", "Generate", "OK"),
-        ("impasto_stage_seconds_count", "landscapes_generator", "queue"),
-        ("impasto_stage_seconds_count", "compute", "landscapes_generator"),
-        ("impasto_stage_seconds_count", "queue", "stylizer"),
-        ("impasto_stage_seconds_count", "compute", "stylizer"),
-        ("impasto_stage_seconds_count", "", "encode"),
+        ("impasto_request_seconds_count", "Generate", "OK", "landscapes"),
+        stage("admission", "landscapes"),
+        stage("queue", "landscapes_generator"),
+        stage("generator", "landscapes_generator"),
+        stage("queue", "stylizer"),
+        stage("stylizer", "stylizer"),
+        stage("encode", ""),
         ("impasto_inferences_total", *sorted(("stylizer", str(available_cores())))),
         ("impasto_pictures_total",),
     ):
         assert values[series] > 0, series
-    computed = values["impasto_stage_seconds_sum", "compute", "stylizer"]
-    whole = values["impasto_request_seconds_sum", "Generate", "OK"]
+    computed = server.total("impasto_stage_seconds_sum", stage="stylizer", method="Generate")
+    whole = server.total("impasto_request_seconds_sum", method="Generate", code="OK")
     assert computed > 0, "the stylizer takes time"
     assert whole < 3600, "seconds, not milliseconds"
     assert values["impasto_batch_size_bucket", "8.0", "stylizer"] > 0

@@ -44,7 +44,7 @@ def limited(keys: dict[str, str]) -> Iterator[RunningServer]:
 
 
 def refused(running: RunningServer, limit: str) -> float:
-    return running.metrics().get(("impasto_limited_total", limit), 0)
+    return running.total("impasto_rejections_total", reason=limit)
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -54,7 +54,7 @@ def bearer(key: str) -> dict[str, str]:
 def test_a_rate_is_held_over_grpc_and_the_hint_is_true(
     limited: RunningServer, keys: dict[str, str]
 ) -> None:
-    before = refused(limited, "requests_per_second")
+    before = refused(limited, "rate_limit")
     with Client(limited.target, credentials=Credentials(keys["slow"])) as client:
         client.models()
         client.models()
@@ -70,7 +70,7 @@ def test_a_rate_is_held_over_grpc_and_the_hint_is_true(
                 other.models()
         time.sleep(caught.value.retry_after)
         client.models()
-    assert refused(limited, "requests_per_second") == before + 1
+    assert refused(limited, "rate_limit") == before + 1
 
 
 def test_a_rate_is_held_over_rest(limited: RunningServer, keys: dict[str, str]) -> None:
@@ -103,7 +103,7 @@ async def let_in(client: AsyncClient) -> bool:
 async def test_a_stream_holds_a_place_as_long_as_it_runs(
     limited: RunningServer, keys: dict[str, str]
 ) -> None:
-    before = refused(limited, "max_in_flight")
+    before = refused(limited, "concurrency_limit")
     async with AsyncClient(limited.target, credentials=Credentials(keys["narrow"])) as client:
         stream = client.generate_stream(count=64, seed=0)
         await anext(stream)
@@ -115,7 +115,7 @@ async def test_a_stream_holds_a_place_as_long_as_it_runs(
         answer = httpx.get(f"{limited.http}/v1/picture", headers=bearer(keys["narrow"]))
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
         assert answer.json()["error"].startswith(PLACES)
-        assert refused(limited, "max_in_flight") == before + 2
+        assert refused(limited, "concurrency_limit") == before + 2
         await stream.aclose()
         await back(limited, keys["narrow"])
         # To its end.

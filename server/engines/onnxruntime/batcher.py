@@ -33,6 +33,7 @@ from server.errors import (
     InvalidArgument,
     Unavailable,
 )
+from server.telemetry.current import model_failed, models_ran, queue_ended
 
 _MICROSECOND = 1e-6
 _TIMER_SECONDS = 1e-3
@@ -98,11 +99,15 @@ class Batcher:
 
     def _run_here(self, request: InferenceRequest, rows: int) -> InferenceResult:
         self._check_open(request)
+        started = time.monotonic()
         try:
-            return self._brief.run(request.inputs, rows)
+            result = self._brief.run(request.inputs, rows)
         # onnxruntime's exceptions share no base class below Exception.
         except Exception as error:
+            model_failed(self.config.name, time.monotonic() - started, error)
             raise self._failure(error) from error
+        models_ran(result.stages)
+        return result
 
     async def run(
         self,
@@ -121,16 +126,31 @@ class Batcher:
         """
         arrived = time.monotonic()
         self._cores.enter()
+        entry: Entry | None = None
         try:
             self._check_open(request)
-            result: asyncio.Future[InferenceResult] = asyncio.get_running_loop().create_future()
-            entry = Entry(program, request.inputs, rows, shapes, request.deadline, arrived, result)
-            return await self._wait(entry, request)
-        except BaseException:
-            self.statistics.failed(time.monotonic() - arrived)
+            answer: asyncio.Future[InferenceResult] = asyncio.get_running_loop().create_future()
+            entry = Entry(program, request.inputs, rows, shapes, request.deadline, arrived, answer)
+            result = await self._wait(entry, request)
+        except BaseException as error:
+            self._fail(entry, time.monotonic() - arrived, error)
             raise
         finally:
             self._cores.leave()
+        models_ran(result.stages)
+        return result
+
+    def _fail(self, entry: Entry | None, seconds: float, error: BaseException) -> None:
+        """Count a request that ended by an error, `seconds` after its arrival."""
+        self.statistics.failed(seconds)
+        if entry is None:
+            return
+        if entry.started is None:
+            queue_ended(self.config.name, seconds, error)
+            return
+        queued = entry.started - entry.arrived
+        queue_ended(self.config.name, queued)
+        model_failed(self.config.name, seconds - queued, error)
 
     @property
     def may_join(self) -> bool:
@@ -310,6 +330,8 @@ class Batcher:
 
     async def _run_on_thread(self, instance: Instance, batch: list[Entry]) -> None:
         started = time.monotonic()
+        for entry in batch:
+            entry.started = started
         program, threads = batch[0].program, self._cores.threads
         loop = asyncio.get_running_loop()
         done = await loop.run_in_executor(threads, program.run, instance, batch)

@@ -12,7 +12,7 @@ from tritonclient.grpc.model_config_pb2 import ModelDynamicBatching, ModelQueueP
 from server.engines.base import Deadline, InferenceResult, Tensors
 from server.engines.onnxruntime.program import Program
 from server.engines.onnxruntime.tensors import Shapes
-from server.errors import Overloaded
+from server.errors import Overloaded, Reason
 
 # A full queue drains at the pace of batches, which take tens of milliseconds.
 _RETRY_AFTER_SECONDS = 0.5
@@ -32,6 +32,7 @@ class Entry:
         arrived: monotonic seconds.
         result: the answer.
         timer: what ends its wait in the queue.
+        started: when its batch began, in monotonic seconds; None: it waits.
     """
 
     program: Program
@@ -42,6 +43,7 @@ class Entry:
     arrived: float
     result: asyncio.Future[InferenceResult]
     timer: asyncio.TimerHandle | None = field(default=None)
+    started: float | None = None
 
     @property
     def abandoned(self) -> bool:
@@ -115,6 +117,7 @@ class RequestQueue:
             raise Overloaded(
                 f"{self._model}: {level.policy.max_queue_size} requests wait already",
                 _RETRY_AFTER_SECONDS,
+                Reason.QUEUE_FULL,
             )
         level.waiting[entry] = None
         self._level_of[entry] = level

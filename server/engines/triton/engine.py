@@ -33,6 +33,7 @@ from server.errors import (
     StartupError,
     Unavailable,
 )
+from server.telemetry.current import model_failed, models_ran
 
 _log = logging.getLogger(__name__)
 _CONTROL_SECONDS = 30.0
@@ -110,6 +111,16 @@ class TritonEngine:
 
     async def infer(self, request: InferenceRequest) -> InferenceResult:
         """Run one request; see `Engine.infer` and, for its timings, `messages.stage_of`."""
+        started = time.monotonic()
+        try:
+            result = await self._infer(request)
+        except BaseException as error:
+            model_failed(request.model, time.monotonic() - started, error)
+            raise
+        models_ran(result.stages)
+        return result
+
+    async def _infer(self, request: InferenceRequest) -> InferenceResult:
         request.deadline.check(request.model)
         call = self._calls
         if self._memory is not None:

@@ -15,6 +15,7 @@ from server.errors import (
     NotFound,
     NotSupported,
     Overloaded,
+    Reason,
     Unavailable,
 )
 
@@ -45,7 +46,7 @@ class Refused(InvalidArgument):
 
 
 def _overloaded(subject: str, text: str) -> ImpastoError:
-    return Overloaded(f"{subject}: {text}", _RETRY_AFTER_SECONDS)
+    return Overloaded(f"{subject}: {text}", _RETRY_AFTER_SECONDS, Reason.QUEUE_FULL)
 
 
 def _said(kind: type[ImpastoError]) -> Callable[[str, str], ImpastoError]:

@@ -34,15 +34,14 @@ def test_what_is_no_time_is_named(server: RunningServer, given: str) -> None:
 async def test_work_is_given_up_when_the_time_has_passed(
     server: RunningServer, path: str, body: dict[str, object]
 ) -> None:
-    code = ("impasto_request_seconds_count", "DEADLINE_EXCEEDED", "Generate")
-    before = server.metrics().get(code, 0)
+    before = server.calls("Generate", "DEADLINE_EXCEEDED")
     async with httpx.AsyncClient(base_url=f"{server.http}/v1", timeout=60) as client:
         answer = await client.post(f"/{path}", json=body, headers={HEADER: "0.2"})
         assert answer.status_code == 504
         assert "passed" in answer.json()["error"]
     await server.wait_for_in_flight(0)
     if path == "generate":
-        assert server.metrics()[code] == before + 1
+        assert server.calls("Generate", "DEADLINE_EXCEEDED") == before + 1
 
 
 async def test_a_request_that_waits_behind_others_is_given_up() -> None:

@@ -211,13 +211,11 @@ async def test_what_is_not_there_says_so(client) -> None:
 
 
 async def test_calls_are_counted(client, gateway: RunningServer) -> None:
-    series = [
-        ("impasto_request_seconds_count", "ModelInfer", "OK"),
-        ("impasto_request_seconds_count", "ModelInfer", "NOT_FOUND"),
-    ]
-    before = [gateway.metrics().get(key, 0) for key in series]
+    codes = ("OK", "NOT_FOUND")
+    before = [gateway.calls("ModelInfer", code) for code in codes]
     tensor = client.input("x", np.zeros((1, 1), np.float32))
     await client.call("infer", "add_one", [tensor])
     with pytest.raises(InferenceServerException):
         await client.call("infer", "mona_lisa", [tensor])
-    assert [gateway.metrics()[key] for key in series] == [before[0] + 1, before[1] + 1]
+    after = [gateway.calls("ModelInfer", code) for code in codes]
+    assert after == [before[0] + 1, before[1] + 1]

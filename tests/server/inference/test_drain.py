@@ -97,8 +97,7 @@ def test_reflection_and_health_know_the_service(gateway: RunningServer) -> None:
 
 
 async def test_expired_deadline_is_said_and_counted(gateway: RunningServer) -> None:
-    series = ("impasto_request_seconds_count", "DEADLINE_EXCEEDED", "ModelInfer")
-    before = gateway.metrics().get(series, 0)
+    before = gateway.calls("ModelInfer", "DEADLINE_EXCEEDED")
     async with grpc.aio.insecure_channel(gateway.target) as channel:
         stub = pb_grpc.GRPCInferenceServiceStub(channel)
         busy = [
@@ -106,7 +105,7 @@ async def test_expired_deadline_is_said_and_counted(gateway: RunningServer) -> N
         ]
         await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
         # More than one: a deadline may pass before the request has left.
-        while gateway.metrics().get(series, 0) == before:
+        while gateway.calls("ModelInfer", "DEADLINE_EXCEEDED") == before:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await stub.ModelInfer(painting(), timeout=0.02)
             assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -114,8 +113,7 @@ async def test_expired_deadline_is_said_and_counted(gateway: RunningServer) -> N
 
 
 async def test_who_hangs_up_gives_up_the_place_in_the_queue(gateway: RunningServer) -> None:
-    series = ("impasto_request_seconds_count", "CANCELLED", "ModelInfer")
-    before = gateway.metrics().get(series, 0)
+    before = gateway.calls("ModelInfer", "CANCELLED")
     path = f"{gateway.http}/v2/models/landscapes/infer"
     async with httpx.AsyncClient(timeout=60) as client:
         busy = [
@@ -125,5 +123,5 @@ async def test_who_hangs_up_gives_up_the_place_in_the_queue(gateway: RunningServ
         for call in busy:
             call.cancel()
         await asyncio.wait(busy)
-    while gateway.metrics().get(series, 0) == before:
+    while gateway.calls("ModelInfer", "CANCELLED") == before:
         await asyncio.sleep(0.01)
