@@ -71,7 +71,7 @@ class Gateway:
         self._store = store_of(settings, self._metrics)
         self._engine: Engine = engine_of(settings, self._metrics)
         self._models = ModelInfo(self._engine)
-        self._exposer = exposer_of(settings, self._metrics, self._models)
+        self._exposer = exposer_of(settings, self._metrics, self._engine, self._models)
         self._inference = InferenceService(self._engine, Regions(settings.allow_client_shm))
         self._rest = Rest(self._calls, self._inference.memory, self._metrics)
         self._http = HttpListener(

@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from server.engines.base import Engine
 from server.engines.onnxruntime.cores import available_cores
+from server.engines.onnxruntime.engine import OnnxRuntimeEngine
 from server.errors import StartupError
 from server.generation.catalogue import Catalogue
 from server.settings import Settings
 from server.storage.retention import Limits
 from server.storage.store import PictureStore, Places
+from server.telemetry.engine_families import EngineFamilies
 from server.telemetry.exposition import Exposer
+from server.telemetry.gpu import find_gpus
 from server.telemetry.infos import BuildInfo, ModelInfo
 from server.telemetry.metrics import Metrics
+from server.telemetry.processor import Processor
 from server.tls import Tls, TlsFiles
 
 if TYPE_CHECKING:
@@ -31,13 +36,21 @@ def store_of(settings: Settings, metrics: Metrics) -> PictureStore | None:
     return PictureStore(places, limits, metrics)
 
 
-def exposer_of(settings: Settings, metrics: Metrics, models: ModelInfo) -> Exposer | None:
+def exposer_of(
+    settings: Settings, metrics: Metrics, engine: Engine, models: ModelInfo
+) -> Exposer | None:
     """What shows the metrics; None: there are none."""
     if metrics.registry is None:
         return None
     exposer = Exposer(metrics.registry)
     exposer.add(BuildInfo(settings.engine))
     exposer.add(models)
+    # A Triton shows these families itself.
+    if isinstance(engine, OnnxRuntimeEngine):
+        exposer.add(EngineFamilies(engine))
+        exposer.register(Processor())
+        if (gpus := find_gpus()) is not None:
+            exposer.register(gpus)
     return exposer
 
 

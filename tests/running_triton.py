@@ -37,7 +37,7 @@ class RunningTriton:
 
 @contextmanager
 def running_triton(*flags: str, repository: Path = REPOSITORY) -> Iterator[RunningTriton]:
-    grpc_port, http_port = _free_ports(2)
+    grpc_port, http_port = free_ports(2)
     memory = f"impasto-test-{grpc_port}-"
     with tempfile.NamedTemporaryFile("r") as log, Path(log.name).open("wb") as output:
         command = [
@@ -78,7 +78,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError(f"Triton was not ready:\n{log.read_text(errors='replace')[-5000:]}")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that were free a moment ago: Triton cannot choose its own."""
     with ExitStack() as stack:
         sockets = [

@@ -66,6 +66,10 @@ class Exposer:
         """Show what `source` tells, too."""
         self._sources.append(source)
 
+    def register(self, collector: Collector) -> None:
+        """Show what `collector` tells when it is asked, in a thread."""
+        self._shown.register(collector)
+
     async def render(self, accept: str, accept_encoding: str) -> Exposition:
         """The text in the format that the scraper wants.
 

@@ -92,8 +92,8 @@ class Batcher:
             if self._brief.open and not request.outputs and self._brief.fits(request.inputs):
                 return self._run_here(request, rows)
             program = self._program(tuple(request.outputs))
-        except ImpastoError:
-            self.statistics.failed(0.0)
+        except ImpastoError as error:
+            self.statistics.failed(0.0, error)
             raise
         return await self.run(program, request, rows, shapes)
 
@@ -142,7 +142,7 @@ class Batcher:
 
     def _fail(self, entry: Entry | None, seconds: float, error: BaseException) -> None:
         """Count a request that ended by an error, `seconds` after its arrival."""
-        self.statistics.failed(seconds)
+        self.statistics.failed(seconds, error)
         if entry is None:
             return
         if entry.started is None:
@@ -151,6 +151,11 @@ class Batcher:
         queued = entry.started - entry.arrived
         queue_ended(self.config.name, queued)
         model_failed(self.config.name, seconds - queued, error)
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._queue)
 
     @property
     def may_join(self) -> bool:

@@ -121,6 +121,11 @@ class Cached:
             if not self._under_way:
                 self._idle.set()
 
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue of what computes."""
+        return self._servable.waiting
+
     async def close(self) -> None:
         """Forget the answers once nobody can add to them any more."""
         await self._idle.wait()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.grpc.service_pb2 import (
@@ -12,7 +14,7 @@ from tritonclient.grpc.service_pb2 import (
 )
 
 from server.engines.base import InferenceRequest, InferenceResult
-from server.engines.onnxruntime.cache import ResponseCache
+from server.engines.onnxruntime.cache import Cached, ResponseCache
 from server.engines.onnxruntime.config import complete, describe
 from server.engines.onnxruntime.control import EVERY_MODEL, ControlMode, ModelControl
 from server.engines.onnxruntime.polling import Poller
@@ -20,6 +22,24 @@ from server.engines.onnxruntime.repository import Repository
 from server.errors import NotFound, NotSupported
 
 _AS_TRITON = ModelControl()
+
+
+class Activity(NamedTuple):
+    """What one version of a model has done, and has to do.
+
+    Attributes:
+        statistics: as Triton reports them.
+        failures: requests that failed, by Triton's word for the reason.
+        waiting: requests in its queue.
+        cached: whether its answers are kept.
+        ensemble: whether other models do its work.
+    """
+
+    statistics: ModelStatistics
+    failures: Mapping[str, int]
+    waiting: int
+    cached: bool
+    ensemble: bool
 
 
 class OnnxRuntimeEngine:
@@ -102,6 +122,19 @@ class OnnxRuntimeEngine:
         else:
             items = list(self._repository.versions(model).values())
         return [item.statistics.message(item.config.name, item.version) for item in items]
+
+    def activity(self) -> list[Activity]:
+        """What every served version has done, and has to do."""
+        return [
+            Activity(
+                item.statistics.message(item.config.name, item.version),
+                dict(item.statistics.failures),
+                item.waiting,
+                isinstance(item, Cached),
+                item.config.HasField("ensemble_scheduling"),
+            )
+            for item in self._repository.all()
+        ]
 
     async def index(self, ready_only: bool = False) -> list[RepositoryIndexResponse.ModelIndex]:
         """See `Engine.index`."""

@@ -66,8 +66,8 @@ class Ensemble:
             names = self._wanted(request.outputs)
             self._check_open(request)
             tensors, stages = await self._run(request, rows)
-        except BaseException:
-            self.statistics.failed(time.monotonic() - started)
+        except BaseException as error:
+            self.statistics.failed(time.monotonic() - started, error)
             raise
         finally:
             self._under_way -= 1
@@ -75,6 +75,11 @@ class Ensemble:
                 self._idle.set()
         self._count(rows, stages, time.monotonic() - started)
         return InferenceResult({name: tensors[name] for name in names}, self.version, stages)
+
+    @property
+    def waiting(self) -> int:
+        """None wait here: its steps' models have the queues."""
+        return 0
 
     async def close(self) -> None:
         """Refuse what comes, and wait for what is under way."""

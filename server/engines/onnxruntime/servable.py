@@ -23,6 +23,10 @@ class Servable(Protocol):
     version: str
     statistics: Statistics
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their turn."""
+
     async def infer(self, request: InferenceRequest) -> InferenceResult:
         """Run one request; see `Engine.infer`."""
 

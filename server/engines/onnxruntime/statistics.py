@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict
 
 from tritonclient.grpc.service_pb2 import InferBatchStatistics, ModelStatistics, StatisticDuration
 
+from server.errors import DeadlineExceeded, InferenceFailed, Overloaded
+
 _NANOSECONDS = 1_000_000_000
 _MILLISECONDS = 1_000
+# Triton's words for why requests failed.
+_REJECTED, _CANCELED, _BACKEND, _OTHER = "REJECTED", "CANCELED", "BACKEND", "OTHER"
+_FAILURES: tuple[tuple[type[BaseException], str], ...] = (
+    (asyncio.CancelledError, _CANCELED),
+    (DeadlineExceeded, _REJECTED),
+    (Overloaded, _REJECTED),
+    (InferenceFailed, _BACKEND),
+)
 
 
 class _Duration:
@@ -29,10 +40,15 @@ class _Duration:
 
 
 class Statistics:
-    """Counts on the event loop only, so without locks."""
+    """Counts on the event loop only, so without locks.
+
+    Attributes:
+        failures: requests that failed, by Triton's word for the reason.
+    """
 
     def __init__(self) -> None:
         """Start at zero."""
+        self.failures = dict.fromkeys((_REJECTED, _CANCELED, _BACKEND, _OTHER), 0)
         self._last = 0.0
         self._inferences = 0
         self._executions = 0
@@ -64,9 +80,10 @@ class Statistics:
         self.executed(rows, seconds)
         self.succeeded(rows, 0.0, seconds, seconds)
 
-    def failed(self, seconds: float) -> None:
+    def failed(self, seconds: float, error: BaseException) -> None:
         """A request got an error, or went away, `seconds` after its arrival."""
         self._fail.add(seconds)
+        self.failures[_reason(error)] += 1
 
     def hit(self, lookup_seconds: float) -> None:
         """A request was answered by the response cache, which is no inference."""
@@ -100,3 +117,7 @@ class Statistics:
             batch.compute_input.count = batch.compute_output.count = duration.count
             result.batch_stats.append(batch)
         return result
+
+
+def _reason(error: BaseException) -> str:
+    return next((word for kind, word in _FAILURES if isinstance(error, kind)), _OTHER)
