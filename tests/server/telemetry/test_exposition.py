@@ -14,7 +14,7 @@ from impasto import Client
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families
-from running_server import REPOSITORY, RunningServer, running_server
+from running_server import REPOSITORY, ROOT, RunningServer, running_server
 from tiny_models import write_model
 
 from server.telemetry import calls, current, stages
@@ -157,7 +157,7 @@ def test_what_is_off_counts_nothing() -> None:
 def test_every_family_is_explained(server: RunningServer) -> None:
     with Client(server.target) as client:
         client.generate(seed=1)
-    text = Path("docs/metrics.md").read_text()
+    text = (ROOT / "docs/metrics.md").read_text()
     shown = text_string_to_metric_families(httpx.get(f"{server.http}/metrics").text)
     missing = {
         family.name
