@@ -1,8 +1,8 @@
 """What being watched costs: throughput of the same server, with and without metrics, in turns.
 
-The trivial model shows it best, for it does nothing else: 16 callers, one Add on 128 numbers a call.
-Beside it 8 callers of one painted picture. Each server is a process of its own; only one of them has
-callers at a time, and each round asks them in another order.
+The trivial model shows it best, for it does nothing else: 16 callers, one Add on 128 numbers each.
+Beside it 8 callers of one painted picture. Each server is a process of its own; only one of them
+has callers at a time, and each round asks them in another order.
 """
 
 from __future__ import annotations

@@ -37,6 +37,10 @@ def test_same_pictures_as_without_triton(
         request = {"seed": 7, "count": 12, "style": style}
         difference = np.abs(pixels(over_triton, **request) - pixels(client, **request))
     assert difference.max() <= 1
+    # One stage for all that Triton did, and Triton's own families are Triton's to show.
+    labels = {"stage": "model", "model": "landscapes", "method": "Generate", "code": "OK"}
+    assert gateway.total("impasto_stage_seconds_count", **labels) > 0
+    assert not [key for key in gateway.metrics() if key[0].startswith("nv_")]
 
 
 def test_shared_memory_makes_the_same_pictures(

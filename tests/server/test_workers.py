@@ -69,6 +69,10 @@ def test_all_of_them_answer_and_the_metrics_are_their_sum(crowd: RunningServer) 
         assert len({*threads.map(lambda _: generate(crowd, 7), range(24))}) == 1
     # Whichever of them answers.
     assert {served(crowd) for _ in range(20)} == {before + 24}
+    # One of them tells what all of them serve.
+    assert crowd.total("impasto_model_info", model="landscapes") == 1
+    assert crowd.total("impasto_build_info", engine="triton") == 1
+    assert crowd.total("impasto_in_flight_limit_pictures") == 512
     samples = crowd.metrics()
     assert samples[("impasto_in_flight_pictures",)] == 0
     assert samples[("impasto_calls_under_way",)] == 0

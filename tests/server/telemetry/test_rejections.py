@@ -204,6 +204,17 @@ async def out_of_time(caller: Caller) -> None:
     caller.expect(Reason.CANCELLED, "Generate")
 
 
+def stages_that_failed(server: RunningServer, expected: Expected) -> None:
+    def stage(name: str, code: str, **labels: str) -> float:
+        return server.total("impasto_stage_seconds_count", stage=name, code=code, **labels)
+
+    refused = sum(expected[reason, "Generate"] for reason in ("full", "backlog", "too_large"))
+    assert stage("admission", "RESOURCE_EXHAUSTED", method="Generate") == refused
+    full = expected["queue_full", "ModelInfer"]
+    assert stage("queue", "RESOURCE_EXHAUSTED", model="narrow", method="ModelInfer") == full
+    assert stage("model", "INTERNAL", model="fragile", method="ModelInfer") == 1
+
+
 async def draining(caller: Caller, server: RunningServer) -> None:
     """Calls that come after SIGTERM, while an earlier one is finished."""
     long = asyncio.create_task(caller.post("/v1/generate/stream", {"count": 4, "candidates": 4}))
@@ -230,6 +241,7 @@ async def test_every_reason_is_counted_once(server: RunningServer, keys: dict[st
         badly = server.total("impasto_request_seconds_count")
         badly -= server.total("impasto_request_seconds_count", code="OK")
         assert badly == caller.expected.total()
+        stages_that_failed(server, caller.expected)
         await draining(caller, server)
         assert counted(server) == caller.expected
     finally:
