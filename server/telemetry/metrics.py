@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from server.telemetry.calls import CallMetrics
 from server.telemetry.families import Families
@@ -33,6 +33,8 @@ class Metrics:
 
     def __init__(self, enabled: bool = True) -> None:
         """Register everything in a registry of its own."""
+        # When each series began would double the families; several workers never tell it.
+        disable_created_metrics()
         self.registry = CollectorRegistry() if enabled else None
         make = Families(self.registry)
         self.stages = Stages(make)

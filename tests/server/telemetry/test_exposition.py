@@ -1,6 +1,7 @@
 """What /metrics shows: stages of every kind of call, bounds, what is served; in which formats."""
 
 import gzip
+import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -66,8 +67,10 @@ def test_every_stage_has_its_method_and_model(server: RunningServer) -> None:
     assert stage(server, "stylizer", method="Stylize") == 1
     assert stage(server, "model", model="add_one", method="ModelInfer", code="OK") == 1
     assert stage(server, "queue", model="add_one", method="ModelInfer") == 1
-    while not stage(server, "store", method="Generate"):
-        pass
+    patience = time.monotonic() + 30
+    while not stage(server, "store", method="Generate", code="OK"):
+        assert time.monotonic() < patience
+        time.sleep(0.05)
     assert server.total("impasto_request_seconds_count", model="stylizer", method="Stylize") == 1
     assert not stage(server, "model", model="stylizer"), "a model of a known role"
 

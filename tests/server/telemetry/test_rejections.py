@@ -11,19 +11,21 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
-from api_keys import make_key
+from impasto import AsyncClient, Credentials, PictureFormat
 from prometheus_client.parser import text_string_to_metric_families
 from running_server import REPOSITORY, ROOT, RunningServer, running_server
 from tiny_models import write_model
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as pb_grpc
 
+from server.access.api_keys import KeyFile, new_key
+from server.access.callers import Scope
 from server.errors import Reason
 
-LIMIT = 8
+LIMIT = 64
 MOST_REGIONS = 256
 # A picture that keeps the server busy for long enough to be refused beside it.
-LONG = {"count": 8, "seed": 1}
+LONG = {"count": LIMIT, "seed": 1}
 # What needs a full memory, a broken disk, or a server that has no pipeline yet; unit tests of their
 # parts hold these errors.
 ELSEWHERE = {
@@ -40,15 +42,16 @@ Expected = Counter[tuple[str, str]]
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    path = tmp_path_factory.mktemp("keys") / "keys.json"
-    admin = ("--scope", "generate", "--scope", "admin")
-    return {
-        "file": str(path),
-        "free": make_key(path, "free", *admin),
-        "guest": make_key(path, "guest"),
-        "slow": make_key(path, "slow", "--requests-per-second", "0.01", "--burst", "1"),
-        "narrow": make_key(path, "narrow", "--max-in-flight", "1"),
+    both = [Scope.GENERATE, Scope.ADMIN]
+    made = {
+        "free": new_key("free", both),
+        "guest": new_key("guest", [Scope.GENERATE]),
+        "slow": new_key("slow", both, requests_per_second=0.01, burst=1),
+        "narrow": new_key("narrow", both, max_in_flight=1),
     }
+    path = tmp_path_factory.mktemp("keys") / "keys.json"
+    path.write_text(KeyFile(keys=[entry for _, entry in made.values()]).model_dump_json())
+    return {"file": str(path)} | {name: key for name, (key, _) in made.items()}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,9 @@ class Caller:
 
     def __init__(self, server: RunningServer, keys: dict[str, str]) -> None:
         self.expected = Expected()
-        self._keys = keys
+        self.server = server
+        self.target = server.target
+        self.keys = keys
         self.http = httpx.AsyncClient(base_url=server.http, timeout=60)
         self.channel = grpc.aio.insecure_channel(server.target)
         self.stub = pb_grpc.GRPCInferenceServiceStub(self.channel)
@@ -91,7 +96,7 @@ class Caller:
         await self.channel.close()
 
     def _key(self, name: str) -> dict[str, str]:
-        return {"authorization": f"Bearer {self._keys[name]}"} if name else {}
+        return {"authorization": f"Bearer {self.keys[name]}"} if name else {}
 
     async def post(self, path: str, body: object, key: str = "free", **headers: str) -> int:
         answer = await self.http.post(path, json=body, headers=self._key(key) | headers)
@@ -122,22 +127,34 @@ def region(name: str, key: str) -> pb.SystemSharedMemoryRegisterRequest:
 
 
 async def over_the_bounds(caller: Caller) -> None:
-    """Pictures in flight, the backlog, and a request that never fits."""
+    """A request that never fits, pictures in flight, and the backlog."""
     assert await caller.post("/v1/generate", LONG | {"size": 512}) == 413
     caller.expect(Reason.TOO_LARGE, "Generate")
-    # What comes at once is taken up to the bound on pictures in flight.
-    codes = await asyncio.gather(*(caller.post("/v1/generate", LONG) for _ in range(3)))
-    assert sorted(codes) == [200, 429, 429]
-    caller.expect(Reason.FULL, "Generate", 2)
-    # What comes while others wait is not.
-    first = asyncio.create_task(caller.post("/v1/generate", {"count": 4, "candidates": 4}))
+    # What somebody does not take stays in flight, and keeps nobody waiting.
+    async with AsyncClient(caller.target, credentials=Credentials(caller.keys["free"])) as client:
+        stream = client.generate_stream(count=LIMIT, picture_format=PictureFormat.RAW_RGB8)
+        await anext(stream)
+        while caller.server.metrics()["impasto_backlog_pictures",]:
+            await asyncio.sleep(0.01)
+        assert await caller.post("/v1/generate", LONG) == 429
+        await stream.aclose()
+    caller.expect(Reason.FULL, "Generate")
+    caller.expect(Reason.CANCELLED, "GenerateStream")
+    await settled(caller.server)
+    # What comes while others wait is refused, unless it comes at once.
     refused = 0
-    while not first.done() and not refused:
-        await asyncio.sleep(0.02)
-        refused = await caller.post("/v1/generate", {"count": 1, "seed": 1}) == 429
-    assert await first == 200
-    assert refused
-    caller.expect(Reason.BACKLOG, "Generate")
+    while not refused:
+        refused = await _beside_a_backlog(caller)
+    caller.expect(Reason.BACKLOG, "Generate", refused)
+
+
+async def _beside_a_backlog(caller: Caller) -> int:
+    """How many of a few small calls are refused while pictures are made; all fit."""
+    calls = [asyncio.create_task(caller.post("/v1/generate", {"count": 8, "candidates": 4}))]
+    for _ in range(4):
+        await asyncio.sleep(0.05)
+        calls.append(asyncio.create_task(caller.post("/v1/generate", {"count": 1})))
+    return sum(code == 429 for code in await asyncio.gather(*calls))
 
 
 async def by_whom(caller: Caller) -> None:
