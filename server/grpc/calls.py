@@ -103,10 +103,14 @@ async def until_taken(sending: Awaitable[object]) -> None:
 
     Raises:
         DeadlineExceeded: it takes too long.
+        CancelledError: the caller has gone.
     """
     try:
         async with asyncio.timeout(STALL_SECONDS):
             await sending
+    except grpc.aio.BaseError as error:
+        # A write that waits is told so a moment before its task is cancelled.
+        raise asyncio.CancelledError from error
     except TimeoutError as error:
         raise DeadlineExceeded(f"the caller took nothing for {STALL_SECONDS} s") from error
 

@@ -33,6 +33,10 @@ async def test_a_slow_reader_keeps_nobody_waiting() -> None:
             assert running.metrics()["impasto_in_flight_pictures",] == 8
             assert await client.generate()
             await stream.aclose()
+        await running.wait_for_in_flight(0)
+        # Who leaves while something is written has gone all the same.
+        assert running.total("impasto_rejections_total", reason="cancelled") == 1
+        assert running.calls("GenerateStream", "INTERNAL") == 0
 
 
 async def test_a_caller_who_leaves_gives_its_places_back() -> None:

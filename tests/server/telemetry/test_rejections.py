@@ -141,18 +141,19 @@ async def over_the_bounds(caller: Caller) -> None:
     caller.expect(Reason.FULL, "Generate")
     caller.expect(Reason.CANCELLED, "GenerateStream")
     await settled(caller.server)
-    # What comes while others wait is refused, unless it comes at once.
-    refused = 0
+    # What comes while others wait is refused, unless it comes at once, by the machine's own pace.
+    refused, pause = 0, 0.03
     while not refused:
-        refused = await _beside_a_backlog(caller)
+        refused = await _beside_a_backlog(caller, pause)
+        pause *= 2
     caller.expect(Reason.BACKLOG, "Generate", refused)
 
 
-async def _beside_a_backlog(caller: Caller) -> int:
-    """How many of a few small calls are refused while pictures are made; all fit."""
+async def _beside_a_backlog(caller: Caller, pause: float) -> int:
+    """How many of a few small calls are refused while pictures are made; there is room for all."""
     calls = [asyncio.create_task(caller.post("/v1/generate", {"count": 8, "candidates": 4}))]
     for _ in range(4):
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(pause)
         calls.append(asyncio.create_task(caller.post("/v1/generate", {"count": 1})))
     return sum(code == 429 for code in await asyncio.gather(*calls))
 
