@@ -12,7 +12,14 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from server.access.access import Access
-from server.assembly import backlog_of, exposer_of, signer_of, store_of, tls_of
+from server.assembly import (
+    backlog_of,
+    exposer_of,
+    signer_of,
+    store_of,
+    tls_of,
+    traces_of,
+)
 from server.calls import Calls
 from server.engines.base import Engine
 from server.engines.choice import engine_of
@@ -67,7 +74,8 @@ class Gateway:
         self._signer = signer_of(settings)
         # pygrpc-native fails a call that sends gRPC's own keys.
         reserved = settings.grpc_transport == "grpcio"
-        self._calls = Calls(self._metrics, self._access, reserved)
+        self._traces = traces_of(settings)
+        self._calls = Calls(self._metrics, self._access, reserved, self._traces)
         self._store = store_of(settings, self._metrics)
         self._engine: Engine = engine_of(settings, self._metrics)
         self._models = ModelInfo(self._engine)
@@ -116,6 +124,8 @@ class Gateway:
                 pipeline.close()
             ended = self._store is None or await self._store.close()
             await self._engine.close()
+            if self._traces is not None:
+                await self._traces.close()
         _log.info("stopped")
         if not ended:
             # The interpreter would wait for the threads for ever.
@@ -175,8 +185,11 @@ class Gateway:
     def _announce(self, catalogue: Catalogue) -> None:
         host = self._settings.host
         scheme = "http" if self._tls is None else "https"
+        share, collector = self._settings.trace_share, self._settings.trace_url
+        traces = [f"traces of {100 * share:g} % of the calls to {collector}"] if collector else []
         self._ready(
             [
+                *traces,
                 f"models: {', '.join(catalogue.chains)}",
                 f"styles: {', '.join(catalogue.default.stylizer.table.names)}",
                 f"http on {scheme}://{address(host, self._http.port)}/metrics",

@@ -19,6 +19,7 @@ from server.telemetry.gpu import find_gpus
 from server.telemetry.infos import BuildInfo, ModelInfo
 from server.telemetry.metrics import Metrics
 from server.telemetry.processor import Processor
+from server.telemetry.traces import Traces
 from server.tls import Tls, TlsFiles
 
 if TYPE_CHECKING:
@@ -79,6 +80,25 @@ def tls_of(settings: Settings) -> Tls | None:
         return None
     files = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
     return Tls(files)
+
+
+def traces_of(settings: Settings) -> Traces | None:
+    """Where the calls' traces go; None: nowhere.
+
+    Raises:
+        StartupError: the libraries are not installed.
+    """
+    if settings.trace_url is None:
+        return None
+    try:
+        # An extra that not everybody has, and that takes its time.
+        from server.telemetry.otlp import Collector  # noqa: PLC0415
+        from server.telemetry.spans import SpanTraces  # noqa: PLC0415
+    except ImportError as error:
+        raise StartupError(
+            f"--trace-url needs OpenTelemetry ({error}): pip install '.[traces]'"
+        ) from error
+    return SpanTraces(Collector(settings.trace_url, settings.trace_share))
 
 
 def signer_of(settings: Settings) -> Signer | None:

@@ -13,8 +13,9 @@ from server.access.access import Access
 from server.access.limits import Limits
 from server.errors import Reason, Unavailable
 from server.inference.memory import Memory
-from server.telemetry.current import CallRecord
+from server.telemetry.current import CallRecord, begin_call, reason_of
 from server.telemetry.metrics import Metrics
+from server.telemetry.traces import Attributes, Headers, Traces, current_trace, enter
 
 # A stream of which nothing is taken for so long ends.
 STALL_SECONDS = 30
@@ -58,18 +59,27 @@ class Calls:
 
     Attributes:
         reserved_metadata: whether the gRPC transport sends metadata under gRPC's own keys.
+        traces: where calls are traced; None: nowhere.
         answers: what HTTP answers hold until they have left.
 
     Args:
         metrics: where they are counted.
         access: who may make which.
         reserved_metadata: see above.
+        traces: see above.
     """
 
-    def __init__(self, metrics: Metrics, access: Access, reserved_metadata: bool = True) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        access: Access,
+        reserved_metadata: bool = True,
+        traces: Traces | None = None,
+    ) -> None:
         """Refuse calls until `open`."""
         self._access = access
         self.reserved_metadata = reserved_metadata
+        self.traces = traces
         self.answers = Memory()
         self._metrics = metrics.calls
         self._refusal: tuple[str, Reason] | None = _LOADING
@@ -120,9 +130,23 @@ class Calls:
         if not self._under_way:
             self._delivered.set()
 
-    def ended(self, record: CallRecord, code: grpc.StatusCode, reason: Reason | None) -> None:
-        """Record that a call ended with `code` and, unless it ended well, for `reason`."""
+    def trace(
+        self, record: CallRecord, name: str, headers: Headers, attributes: Attributes
+    ) -> None:
+        """Trace a call that has come, unless traces are off; see `Traces.begin`."""
+        if self.traces is None:
+            return
+        begin_call(record)
+        enter(self.traces.begin(name, record.arrived, headers, attributes))
+
+    def ended(self, record: CallRecord, code: grpc.StatusCode, error: BaseException | None) -> None:
+        """Record that a call ended with `code` and, unless it ended well, by `error`."""
+        reason = reason_of(error, code)
         self._metrics.ended(record, code, reason)
+        trace = current_trace()
+        if trace is not None:
+            trace.describe({"impasto.method": record.method, "impasto.model": record.model})
+            trace.end(code, error, reason)
 
     def close(self) -> None:
         """Refuse new calls from now on."""

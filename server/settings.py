@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, CliImplicitFlag, SettingsConfigDict
 
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}")
 
+_TRACE_SCHEMES = ("http", "https", "grpc", "grpcs")
+
 
 class Settings(BaseSettings):
     """Serve pictures over gRPC, and metrics and health over HTTP."""
@@ -210,6 +212,20 @@ class Settings(BaseSettings):
         description="Let clients on this machine pass tensors in shared memory: they may then have "
         "the server read and write any shared memory object that it has the right to.",
     )
+    trace_url: str | None = Field(
+        default=None,
+        description="OpenTelemetry collector to send traces to (OTLP): http://host:4318 or "
+        "https://..., grpc://host:4317 or grpcs://...; without it there are none. Takes the extra "
+        "[traces].",
+    )
+    trace_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of the calls that are traced, of those whose callers send no trace "
+        "context; the others have decided themselves.",
+    )
     drain_grace: float = Field(
         default=30.0,
         ge=0,
@@ -294,6 +310,30 @@ class Settings(BaseSettings):
         if self.jwt_keys is not None and urlsplit(self.jwt_keys).username is not None:
             # It is shown in the log.
             raise ValueError("--jwt-keys: expected a URL without a name and a password in it")
+        return self
+
+    @model_validator(mode="after")
+    def _traces_have_a_place(self) -> Self:
+        if self.trace_url is None:
+            if "trace_share" in self.model_fields_set:
+                raise ValueError("--trace-share needs --trace-url")
+            return self
+        try:
+            parts = urlsplit(self.trace_url)
+            fits = parts.scheme in _TRACE_SCHEMES and parts.hostname and parts.port != 0
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(
+                f"--trace-url: expected {', '.join(_TRACE_SCHEMES)}://host:port, got "
+                f"{self.trace_url!r}"
+            )
+        if parts.username is not None:
+            # It is shown in the log.
+            raise ValueError(
+                "--trace-url: expected a URL without a name and a password in it; they go into "
+                "OTEL_EXPORTER_OTLP_HEADERS"
+            )
         return self
 
     @model_validator(mode="after")

@@ -91,6 +91,9 @@ class StageTiming(NamedTuple):
         compute_seconds: of the whole batch.
         batch_size: rows of the batch, the request's own included.
         threads: cores that computed it; 0 where the engine does not tell.
+        began: when it was computed, in seconds of the monotonic clock.
+        batch: the batch's number in this process; 0 where the engine does not tell. Models that
+            ran one after the other on the same batch have it in common.
     """
 
     model: str
@@ -98,6 +101,8 @@ class StageTiming(NamedTuple):
     compute_seconds: float
     batch_size: int
     threads: int = 0
+    began: float = 0.0
+    batch: int = 0
 
 
 class InferenceResult(NamedTuple):

@@ -16,9 +16,10 @@ from server.errors import InvalidArgument
 from server.generation.png import png
 from server.generation.provenance import xmp_packet
 from server.generation.requests import Encoding, OutputFormat
-from server.telemetry.current import code_of, current_call
+from server.telemetry.current import code_of, current_call, name_of
 from server.telemetry.exemplars import exemplar
 from server.telemetry.metrics import Metrics
+from server.telemetry.traces import Stage, current_trace
 from server.threads import Threads
 
 if TYPE_CHECKING:
@@ -144,11 +145,11 @@ class Encoder:
         return await self._threads.run(self._measured(work))
 
     def _measured(self, work: Callable[[], bytes]) -> Callable[[], bytes]:
-        """The same work, which tells the metrics what it took, for the call that asks now."""
+        """The same work, which tells the telemetry what it took, for the call that asks now."""
         call = current_call()
         if call is None:
             return work
-        method, trace = call.method, exemplar()
+        method, labels, trace = call.method, exemplar(), current_trace()
 
         def measured() -> bytes:
             started = time.monotonic()
@@ -159,9 +160,11 @@ class Encoder:
                 ending = error
                 raise
             finally:
-                seconds = time.monotonic() - started
-                code = code_of(ending)
-                self._stages.observe("encode", "", method, code, seconds, trace)
+                ended = time.monotonic()
+                seconds, code = ended - started, code_of(ending)
+                self._stages.observe("encode", "", method, code, seconds, labels)
+                if trace is not None:
+                    trace.stage(Stage("encode", started, ended, error=name_of(ending)))
 
         return measured
 

@@ -110,7 +110,7 @@ class Generation:
     def _chain(self, request: GenerationRequest) -> Chain:
         """The chain that can do what is asked for."""
         chain = self._parts.catalogue.chain(request.model)
-        name_model(chain.model)
+        name_model(chain.model, request.pictures)
         self._parts.keeping.check(request.store)
         self._parts.check_count("count", request.pictures)
         self._parts.encoder.check(request)

@@ -87,7 +87,7 @@ class Interpolation:
 
     def _chain(self, request: InterpolationRequest) -> Chain:
         chain = self._parts.catalogue.chain(request.model)
-        name_model(chain.model)
+        name_model(chain.model, request.frames)
         self._parts.keeping.check(request.store)
         self._parts.check_count("frames", request.frames)
         self._parts.encoder.check(request)

@@ -24,6 +24,7 @@ from server.storage.records import (
     now,
 )
 from server.storage.store import PictureStore
+from server.telemetry.traces import traced
 
 # Requests that wait for the store at a time.
 _MOST_UNDER_WAY = 64
@@ -81,7 +82,7 @@ class Keeping:
         assert self._store is not None
         records = [_record(picture, request.encoded, origin) for picture in pictures]
         pairs = list(zip(records, pictures, strict=True))
-        with timings.measure("store"):
+        with timings.measure("store"), traced("store"):
             await self._store.keep([KeptPicture(record, picture.data) for record, picture in pairs])
         return [replace(picture, id=record.id) for record, picture in pairs]
 

@@ -47,7 +47,7 @@ class Stylization:
             ImpastoError: whatever else the engine raises.
         """
         stylizer = self._parts.catalogue.default.stylizer
-        name_model(stylizer.model)
+        name_model(stylizer.model, 1)
         stylizer.check(request)
         self._parts.keeping.check(request.store)
         self._parts.encoder.check(request)

@@ -7,14 +7,15 @@ import functools
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 import grpc
 from impasto.errors import RETRY_KEY
 
 from server.calls import STALL_SECONDS, Calls
-from server.errors import DeadlineExceeded, ImpastoError, Overloaded, Reason
-from server.telemetry.current import code_of, reason_of
+from server.errors import DeadlineExceeded, ImpastoError, Overloaded
+from server.telemetry.current import CallRecord, code_of
+from server.telemetry.traces import current_trace
 
 _log = logging.getLogger(__name__)
 # Status details travel percent-encoded in a header, of which clients take 8 KiB.
@@ -30,9 +31,11 @@ class _Servicer(Protocol):
 
     Attributes:
         calls: the calls under way.
+        service: its full name.
     """
 
     calls: Calls
+    service: ClassVar[str]
 
 
 Servicer = TypeVar("Servicer", bound=_Servicer)
@@ -51,9 +54,9 @@ def unary(handler: Handler[Servicer, Request, Response]) -> Handler[Servicer, Re
 
     @functools.wraps(handler)
     async def call(servicer: Servicer, request: Request, context: Context) -> Response:
-        record = servicer.calls.arrived(method)
+        record = arrived(servicer.calls, servicer.service, method, context)
         code = grpc.StatusCode.OK
-        reason: Reason | None = None
+        ending: BaseException | None = None
         try:
             begun = servicer.calls.begin(record, authorization(context))
             # Called when gRPC has written the answer's last byte or given the call up.
@@ -63,12 +66,11 @@ def unary(handler: Handler[Servicer, Request, Response]) -> Handler[Servicer, Re
             finally:
                 begun.answered()
         except BaseException as error:
-            code = _code_of(error, context)
-            reason = reason_of(error, code)
+            code, ending = _code_of(error, context), error
             await _end(servicer, method, error, context)
             raise
         finally:
-            servicer.calls.ended(record, code, reason)
+            ended(servicer.calls, record, code, ending)
 
     return call
 
@@ -88,6 +90,26 @@ def streaming(
                 await until_taken(context.write(answer))
 
     return unary(write_all)
+
+
+def arrived(calls: Calls, service: str, method: str, context: Context) -> CallRecord:
+    """Count a call that has come, and trace it; `ended` must follow."""
+    record = calls.arrived(method)
+    if calls.traces is not None:
+        name = f"{service}/{method}"
+        attributes = {"rpc.system.name": "grpc", "rpc.method": name}
+        calls.trace(record, name, context.invocation_metadata() or (), attributes)
+    return record
+
+
+def ended(
+    calls: Calls, record: CallRecord, code: grpc.StatusCode, error: BaseException | None
+) -> None:
+    """Record how a call ended; see `Calls.ended`."""
+    trace = current_trace()
+    if trace is not None:
+        trace.describe({"rpc.response.status_code": code.name})
+    calls.ended(record, code, error)
 
 
 def authorization(context: Context) -> str | None:

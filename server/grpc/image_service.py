@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
+from typing import ClassVar
 
 from google.protobuf.message import Message
 from impasto.v1 import image_service_pb2 as pb
@@ -41,6 +42,7 @@ class ImageService(pb_grpc.ImageServiceServicer):
 
     Attributes:
         calls: the calls under way.
+        service: its full name.
 
     Args:
         pipeline: what makes the pictures.
@@ -48,6 +50,8 @@ class ImageService(pb_grpc.ImageServiceServicer):
         metrics: where delivered pictures are counted.
         memory: what requests are counted in.
     """
+
+    service: ClassVar[str] = pb.DESCRIPTOR.services_by_name["ImageService"].full_name
 
     def __init__(self, pipeline: Pipeline, calls: Calls, metrics: Metrics, memory: Memory) -> None:
         """Keep the parts."""

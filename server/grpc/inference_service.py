@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import ClassVar
 
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceServicer
@@ -24,11 +25,14 @@ class GrpcInferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] 
 
     Attributes:
         calls: the calls under way.
+        service: its full name.
 
     Args:
         core: what answers.
         calls: the calls under way.
     """
+
+    service: ClassVar[str] = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 
     def __init__(self, core: InferenceService, calls: Calls) -> None:
         """Keep the parts."""

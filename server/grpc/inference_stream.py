@@ -13,13 +13,14 @@ from tritonclient.grpc import service_pb2 as pb
 from server.calls import Call, Calls
 from server.engines.base import Deadline
 from server.errors import ImpastoError
-from server.grpc.calls import INTERNAL, Context, authorization, details
+from server.grpc.calls import INTERNAL, Context, arrived, authorization, details, ended
 from server.inference.memory import Share
 from server.inference.messages import decode, encode
 from server.inference.service import InferenceService
-from server.telemetry.current import CallRecord, code_of, name_model, reason_of
+from server.telemetry.current import CallRecord, code_of, name_model
 
 _log = logging.getLogger(__name__)
+_SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 _METHOD = "ModelStreamInfer"
 # The stream is not read on while so many of its requests wait for their answers.
 _MAX_OUTSTANDING = 64
@@ -85,11 +86,11 @@ class InferenceStream:
 
     def _start(self, request: pb.ModelInferRequest) -> None:
         # The task of its answer inherits it.
-        record = self._calls.arrived(_METHOD)
+        record = arrived(self._calls, _SERVICE, _METHOD, self._context)
         try:
             call = self._calls.begin(record, authorization(self._context))
         except ImpastoError as error:
-            self._calls.ended(record, error.code, error.reason)
+            ended(self._calls, record, error.code, error)
             item = _Outstanding(_task(_refused(request, error)), None)
         else:
             deadline = Deadline.after(self._context.time_remaining())
@@ -120,8 +121,7 @@ class InferenceStream:
             return _error(request, INTERNAL)
         finally:
             call.answered()
-            code = code_of(ending)
-            self._calls.ended(record, code, reason_of(ending, code))
+            ended(self._calls, record, code_of(ending), ending)
 
     async def _infer(
         self, request: pb.ModelInferRequest, deadline: Deadline

@@ -27,7 +27,8 @@ from server.errors import (
 from server.http.deadlines import begin_deadline
 from server.http.lines import LineResponse
 from server.inference.memory import Share
-from server.telemetry.current import CallRecord, code_of, reason_of
+from server.telemetry.current import CallRecord, code_of
+from server.telemetry.traces import current_trace
 
 # So much at least must be taken at a time.
 _PART_BYTES = 256 * 1024
@@ -43,17 +44,19 @@ class Endpoint:
         calls: the calls under way.
         method: what the metrics call it.
         handler: makes the answer.
+        route: its path, with names in the place of what varies.
     """
 
-    def __init__(self, calls: Calls, method: str, handler: Handler) -> None:
+    def __init__(self, calls: Calls, method: str, handler: Handler, route: str) -> None:
         """Keep the parts."""
+        self._route = route
         self._calls = calls
         self._method = method
         self._handler = handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; it is under way until its answer is handed over."""
-        record = self._calls.arrived(self._method)
+        record = self._arrived(scope)
         try:
             begun = self._calls.begin(record, Headers(scope=scope).get("authorization"))
         except ImpastoError as error:
@@ -94,13 +97,30 @@ class Endpoint:
             self._end(record, error)
             return json_response({"error": "internal error; the server's log has the details"}, 500)
         if not isinstance(response, LineResponse):
-            self._end(record, None)
+            self._end(record, None, response.status_code)
         return response
 
-    def _end(self, record: CallRecord, error: BaseException | None) -> None:
-        """The call ended with its answer, or `error` ended it."""
-        code = code_of(error)
-        self._calls.ended(record, code, reason_of(error, code))
+    def _arrived(self, scope: Scope) -> CallRecord:
+        """Count a request that has come, and trace it."""
+        record = self._calls.arrived(self._method)
+        if self._calls.traces is not None:
+            attributes = {
+                "http.request.method": scope["method"],
+                "http.route": self._route,
+                "url.path": scope["path"],
+                "url.scheme": scope["scheme"],
+            }
+            name = f"{scope['method']} {self._route}"
+            self._calls.trace(record, name, Headers(scope=scope).items(), attributes)
+        return record
+
+    def _end(self, record: CallRecord, error: BaseException | None, status: int = 200) -> None:
+        """The call ended with its answer of this status, or `error` ended it."""
+        trace = current_trace()
+        if trace is not None:
+            failure = getattr(error, "http_status", 500)
+            trace.describe({"http.response.status_code": failure if error else status})
+        self._calls.ended(record, code_of(error), error)
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:

@@ -27,6 +27,7 @@ _VERSION = "/v2/models/{model}/versions/{version}"
 _REPOSITORY = "/v2/repository/models/{model}"
 _REGIONS = "/v2/systemsharedmemory"
 _REGION = "/v2/systemsharedmemory/region/{region}"
+_UNKNOWN = "/v2/{rest:path}"
 # What the protocol answers where something is not ready.
 _NOT_READY = 400
 
@@ -65,14 +66,14 @@ class HttpInference:
             post(f"{_REGION}/register", "SystemSharedMemoryRegister", self._register),
             post(f"{_REGIONS}/unregister", "SystemSharedMemoryUnregister", self._unregister),
             post(f"{_REGION}/unregister", "SystemSharedMemoryUnregister", self._unregister),
-            Route("/v2/{rest:path}", Endpoint(self._calls, "Unknown", _unknown)),
+            Route(_UNKNOWN, Endpoint(self._calls, "Unknown", _unknown, _UNKNOWN)),
         ]
 
     def _get(self, path: str, method: str, handler: Handler) -> Route:
-        return Route(path, Endpoint(self._calls, method, handler), methods=["GET"])
+        return Route(path, Endpoint(self._calls, method, handler, path), methods=["GET"])
 
     def _post(self, path: str, method: str, handler: Handler) -> Route:
-        return Route(path, Endpoint(self._calls, method, handler), methods=["POST"])
+        return Route(path, Endpoint(self._calls, method, handler, path), methods=["POST"])
 
     @staticmethod
     def _of_model(

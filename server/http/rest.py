@@ -84,7 +84,7 @@ class Rest:
         endpoints = [
             Route(
                 item.path,
-                Endpoint(self._calls, item.name, handlers[item.name]),
+                Endpoint(self._calls, item.name, handlers[item.name], item.path),
                 methods=[item.method],
             )
             for item in OPERATIONS

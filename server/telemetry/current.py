@@ -16,6 +16,7 @@ import grpc
 
 from server.errors import ImpastoError, Reason
 from server.telemetry.exemplars import exemplar
+from server.telemetry.traces import Stage, Trace, current_trace
 
 if TYPE_CHECKING:
     from server.engines.base import StageTiming
@@ -59,11 +60,14 @@ def current_call() -> CallRecord | None:
     return _current.get()
 
 
-def name_model(model: str) -> None:
-    """Tell the metrics which model the current call is about."""
+def name_model(model: str, pictures: int = 0) -> None:
+    """Tell which model the current call is about, and how many pictures it asks for."""
     record = _current.get()
     if record is not None:
         record.model = model
+    trace = current_trace()
+    if trace is not None and pictures:
+        trace.describe({"impasto.pictures": pictures})
 
 
 def models_ran(timings: Sequence[StageTiming]) -> None:
@@ -71,35 +75,71 @@ def models_ran(timings: Sequence[StageTiming]) -> None:
     record = _current.get()
     if record is not None:
         record.stages.models_ran(record, timings)
+        trace = current_trace()
+        if trace is not None:
+            _trace_models(trace, record.stages, timings)
 
 
-def queue_ended(model: str, seconds: float, error: BaseException | None = None) -> None:
-    """Record a wait in a model's queue that no answer followed."""
+def _trace_models(trace: Trace, stages: Stages, timings: Sequence[StageTiming]) -> None:
+    for model, queue_seconds, compute_seconds, batch_size, threads, began, batch in timings:
+        # Models that share a batch with the one before did not wait.
+        if queue_seconds:
+            trace.stage(Stage("queue", began - queue_seconds, began, model))
+        # Only an engine in this process tells the batch.
+        size = batch_size if threads else 0
+        stage = stages.role(model)
+        trace.stage(Stage(stage, began, began + compute_seconds, model, batch, size))
+
+
+def queue_ended(
+    model: str, began: float, error: BaseException | None = None, ended: float | None = None
+) -> None:
+    """Record a wait in a model's queue that no answer followed.
+
+    Args:
+        model: that was waited for.
+        began: monotonic seconds, as `ended`.
+        error: what ended it; None: its batch began.
+        ended: None: just now.
+    """
     record = _current.get()
     if record is not None:
-        _observe(record, "queue", model, seconds, error)
+        _observe(record, "queue", model, began, error, ended)
 
 
-def model_failed(model: str, seconds: float, error: BaseException) -> None:
-    """Record that a model's computing for the current call ended with an error."""
+def model_failed(model: str, began: float, error: BaseException) -> None:
+    """Record that a model's computing for the current call, since `began`, ended with an error."""
     record = _current.get()
     if record is not None:
-        _observe(record, record.stages.role(model), model, seconds, error)
+        _observe(record, record.stages.role(model), model, began, error)
 
 
 def admission_ended(error: ImpastoError | None = None) -> None:
     """Record that the current call was let in, or refused by `error`."""
     record = _current.get()
     if record is not None:
-        seconds = time.monotonic() - record.arrived
-        _observe(record, "admission", record.model, seconds, error)
+        _observe(record, "admission", record.model, record.arrived, error)
 
 
 def _observe(
-    record: CallRecord, stage: str, model: str, seconds: float, error: BaseException | None
+    record: CallRecord,
+    stage: str,
+    model: str,
+    began: float,
+    error: BaseException | None,
+    ended: float | None = None,
 ) -> None:
+    ended = time.monotonic() if ended is None else ended
     model, code = record.stages.known(model), code_of(error)
-    record.stages.observe(stage, model, record.method, code, seconds, exemplar())
+    record.stages.observe(stage, model, record.method, code, ended - began, exemplar())
+    trace = current_trace()
+    if trace is not None:
+        trace.stage(Stage(stage, began, ended, model, error=name_of(error)))
+
+
+def name_of(error: BaseException | None) -> str:
+    """The name of an error's class; empty: there is none."""
+    return "" if error is None else type(error).__name__
 
 
 def code_of(error: BaseException | None) -> grpc.StatusCode:

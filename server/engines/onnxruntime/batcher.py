@@ -21,7 +21,7 @@ from server.engines.onnxruntime.growth import Growths
 from server.engines.onnxruntime.instances import Instance, Instances
 from server.engines.onnxruntime.model import OnnxModel
 from server.engines.onnxruntime.ordering import Ordering
-from server.engines.onnxruntime.outcome import answer, count_batch
+from server.engines.onnxruntime.outcome import answer, count_batch, next_batch
 from server.engines.onnxruntime.program import Executed, Program, Run, Stage
 from server.engines.onnxruntime.request_queue import Entry, RequestQueue
 from server.engines.onnxruntime.statistics import Statistics
@@ -104,7 +104,7 @@ class Batcher:
             result = self._brief.run(request.inputs, rows)
         # onnxruntime's exceptions share no base class below Exception.
         except Exception as error:
-            model_failed(self.config.name, time.monotonic() - started, error)
+            model_failed(self.config.name, started, error)
             raise self._failure(error) from error
         models_ran(result.stages)
         return result
@@ -146,11 +146,10 @@ class Batcher:
         if entry is None:
             return
         if entry.started is None:
-            queue_ended(self.config.name, seconds, error)
+            queue_ended(self.config.name, entry.arrived, error)
             return
-        queued = entry.started - entry.arrived
-        queue_ended(self.config.name, queued)
-        model_failed(self.config.name, seconds - queued, error)
+        queue_ended(self.config.name, entry.arrived, ended=entry.started)
+        model_failed(self.config.name, entry.started, error)
 
     @property
     def waiting(self) -> int:
@@ -347,12 +346,12 @@ class Batcher:
         program = batch[0].program
         count_batch(program, done.runs)
         self._learn(batch, done.runs)
-        first = 0
+        first, number = 0, next_batch()
         for entry in done.entries:
             part = program.part(done.outputs, slice(first, first + entry.rows))
             first += entry.rows
             queued = started - entry.arrived
-            result = answer(program, part, self.version, entry.rows, queued, done.runs)
+            result = answer(program, part, self.version, entry.rows, queued, done.runs, number)
             self._deliver(entry, result)
         if len(done.entries) < len(batch):
             for entry in set(batch).difference(done.entries):

@@ -6,6 +6,7 @@ import time
 
 from server.engines.base import InferenceResult, StageTiming, Tensors
 from server.engines.onnxruntime.instances import Instance
+from server.engines.onnxruntime.outcome import next_batch
 from server.engines.onnxruntime.program import Stage
 
 _BRIEF_SECONDS = 100e-6
@@ -68,7 +69,9 @@ class Brief:
             if len(output) != rows:
                 raise ValueError(f"expected {rows} rows of each output, got {len(output)}")
         self._statistics.alone(rows, seconds)
-        timing = StageTiming(self._name, 0.0, seconds, rows, self._instance.threads)
+        timing = StageTiming(
+            self._name, 0.0, seconds, rows, self._instance.threads, started, next_batch()
+        )
         answer = dict(zip(self._outputs, outputs, strict=True))
         return InferenceResult(answer, self._version, (timing,))
 

@@ -50,11 +50,12 @@ class Stage:
 
 
 class Run(NamedTuple):
-    """How many rows one stage ran, for how long, on how many threads."""
+    """How many rows one stage ran, for how long, on how many threads, and since when."""
 
     rows: int
     seconds: float
     threads: int
+    began: float
 
 
 AnyPart = TypeVar("AnyPart", bound=Part)
@@ -119,7 +120,7 @@ class Program:
             _check_rows(stage, outputs, rows)
         for name, tensor in zip(stage.outputs.values(), outputs, strict=True):
             tensors[name] = tensor
-        return Run(rows, time.monotonic() - started, instance.threads)
+        return Run(rows, time.monotonic() - started, instance.threads, started)
 
     def part(self, outputs: Tensors, rows: slice) -> Tensors:
         """One request's rows of the batch's outputs."""

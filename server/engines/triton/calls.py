@@ -15,6 +15,7 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 from server.engines.base import Deadline
 from server.engines.triton.errors import Lost, NotServed, meaning
 from server.errors import DeadlineExceeded, NotFound, Unavailable
+from server.telemetry.traces import trace_headers
 
 Answer = TypeVar("Answer")
 Method = Callable[..., Awaitable[Answer]]
@@ -27,7 +28,7 @@ _UNSERVED_ATTEMPTS = 3
 
 
 class Calls:
-    """Calls over one channel.
+    """Calls over one channel, which join the trace of whom they are made for.
 
     Everything that is called repeats without harm, so a call that an endpoint lost is made again
     where there may be another one. gRPC's own retry policy would do that by code alone and so would
@@ -91,7 +92,7 @@ class Calls:
         self, method: Method[Answer], message: Message, subject: str, deadline: Deadline
     ) -> Answer:
         try:
-            return await method(message, timeout=deadline.remaining)
+            return await method(message, timeout=deadline.remaining, metadata=trace_headers())
         except grpc.aio.AioRpcError as error:
             raise meaning(error, subject) from error
 

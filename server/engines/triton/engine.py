@@ -115,7 +115,7 @@ class TritonEngine:
         try:
             result = await self._infer(request)
         except BaseException as error:
-            model_failed(request.model, time.monotonic() - started, error)
+            model_failed(request.model, started, error)
             raise
         models_ran(result.stages)
         return result

@@ -90,4 +90,5 @@ def stage_of(request: InferenceRequest, started: float) -> StageTiming:
     """
     first = next(iter(request.inputs.values()), None)
     rows = len(first) if first is not None and first.ndim else 1
-    return StageTiming(request.model, 0.0, time.monotonic() - started, rows)
+    seconds = time.monotonic() - started
+    return StageTiming(request.model, 0.0, seconds, rows, began=started)
