@@ -19,6 +19,7 @@ from server.generation.answers import Answer
 from server.generation.requests import GenerationRequest
 from server.generation.timings import Timings
 from server.telemetry.metrics import Metrics
+from server.telemetry.traces import current_trace
 
 # A picture's objects and its place in the cache, beside its bytes.
 _OVERHEAD_BYTES = 2048
@@ -48,7 +49,7 @@ class PictureCache:
             byte_size, getsizeof=lambda entry: entry[1]
         )
         self._making: dict[GenerationRequest, _Making] = {}
-        self._observe = metrics.observe_picture_cache
+        self._metrics = metrics
 
     async def answer(
         self,
@@ -79,6 +80,12 @@ class PictureCache:
         if making is None:
             making = self._begin(request, make)
         return await self._wait(request, making, deadline)
+
+    def _observe(self, outcome: str) -> None:
+        self._metrics.observe_picture_cache(outcome)
+        trace = current_trace()
+        if trace is not None:
+            trace.describe({"impasto.picture_cache": outcome})
 
     def _begin(
         self,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
@@ -22,6 +22,7 @@ _HTTP_PATH = "/v1/traces"
 # One line in so long of what the exporter has to say: a collector that is away is no news for long.
 _SILENT_SECONDS = 60.0
 _FLUSH_SECONDS = 3.0
+_ATTRIBUTE_LENGTH = 256
 
 
 class Collector:
@@ -43,7 +44,11 @@ class Collector:
         self.instance = uuid.uuid4().hex
         _Seldom().take("opentelemetry")
         self.provider = TracerProvider(
-            ParentBased(TraceIdRatioBased(share)), _resource(self.instance), shutdown_on_exit=False
+            ParentBased(TraceIdRatioBased(share)),
+            _resource(self.instance),
+            shutdown_on_exit=False,
+            # Paths and names of models are the callers' own words.
+            span_limits=SpanLimits(max_attribute_length=_ATTRIBUTE_LENGTH),
         )
         self.provider.add_span_processor(BatchSpanProcessor(_exporter(url)))
 

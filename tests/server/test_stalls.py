@@ -55,7 +55,7 @@ async def test_an_http_answer_that_nobody_takes_ends_and_holds_nothing(
     under_way = Calls(Metrics(), Access(None, None, None))
     under_way.open()
     scope = {"type": "http", "asgi": {"spec_version": "2.4"}, "headers": [], "method": "GET"}
-    await endpoint.Endpoint(under_way, "Generate", handler)(scope, receive, send)
+    await endpoint.Endpoint(under_way, "Generate", handler, "/v1/generate")(scope, receive, send)
     assert finished == [True] * streamed
     assert max(sent) <= 256 * 1024
     assert under_way.answers.taken == 0
@@ -78,7 +78,7 @@ async def test_http_answers_hold_bounded_memory(monkeypatch: pytest.MonkeyPatch)
 
     under_way = Calls(Metrics(), Access(None, None, None))
     under_way.open()
-    served = endpoint.Endpoint(under_way, "Generate", handler)
+    served = endpoint.Endpoint(under_way, "Generate", handler, "/v1/generate")
     scope = {"type": "http", "headers": [], "method": "GET"}
     await served(scope, receive, send)
     under_way.answers.limit = 1500

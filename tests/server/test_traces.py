@@ -115,6 +115,17 @@ def test_a_call_is_a_span_with_one_for_each_stage_beneath(
             assert stage.attributes["impasto.batch"].startswith(instance[:8])
 
 
+def test_metrics_name_a_trace(collector: Collector, traced: RunningServer) -> None:
+    generate(traced, trace_id(10), size=64)
+    accept = {"accept": "application/openmetrics-text; version=1.0.0"}
+    lines = httpx.get(f"{traced.http}/metrics", headers=accept).text.splitlines()
+    named = [line for line in lines if f'# {{trace_id="{trace_id(10)}"}}' in line]
+    for family in ("impasto_request_seconds", "impasto_stage_seconds"):
+        assert any(line.startswith(f"{family}_bucket") for line in named), family
+    for stage in ("admission", "queue", "generator", "stylizer", "encode"):
+        assert any(f'stage="{stage}"' in line for line in named), stage
+
+
 def test_over_http(collector: Collector, traced: RunningServer) -> None:
     headers = dict(context(trace_id(2)))
     answer = httpx.get(f"{traced.http}/v1/picture", params={"size": 64}, headers=headers)
