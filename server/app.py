@@ -12,14 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from server.access.access import Access
-from server.assembly import (
-    backlog_of,
-    exposer_of,
-    signer_of,
-    store_of,
-    tls_of,
-    traces_of,
-)
+from server.assembly import backlog_of, exposer_of, signer_of, store_of, tls_of, traces_of
 from server.calls import Calls
 from server.engines.base import Engine
 from server.engines.choice import engine_of

@@ -86,7 +86,7 @@ def traces_of(settings: Settings) -> Traces | None:
     """Where the calls' traces go; None: nowhere.
 
     Raises:
-        StartupError: the libraries are not installed.
+        StartupError: the libraries are not installed, or are set up wrongly.
     """
     if settings.trace_url is None:
         return None
@@ -98,7 +98,13 @@ def traces_of(settings: Settings) -> Traces | None:
         raise StartupError(
             f"--trace-url needs OpenTelemetry ({error}): pip install '.[traces]'"
         ) from error
-    return SpanTraces(Collector(settings.trace_url, settings.trace_share))
+    try:
+        return SpanTraces(Collector(settings.trace_url, settings.trace_share))
+    # The library's exceptions share no base class below Exception.
+    except Exception as error:
+        raise StartupError(
+            f"OpenTelemetry does not take its settings in the environment (OTEL_...): {error}"
+        ) from error
 
 
 def signer_of(settings: Settings) -> Signer | None:

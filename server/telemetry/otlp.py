@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 import uuid
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+from opentelemetry.sdk.environment_variables import OTEL_BSP_MAX_EXPORT_BATCH_SIZE
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -23,6 +25,8 @@ _HTTP_PATH = "/v1/traces"
 _SILENT_SECONDS = 60.0
 _FLUSH_SECONDS = 3.0
 _ATTRIBUTE_LENGTH = 256
+# Encoding spans holds up the event loop: the library's own 512 for as long as two pictures take.
+_BATCH_SIZE = 64
 
 
 class Collector:
@@ -37,6 +41,9 @@ class Collector:
     Args:
         url: OTLP endpoint.
         share: of the traces whose caller has not decided, 0 to 1.
+
+    Raises:
+        Exception: whatever the library says of its own settings, in the environment.
     """
 
     def __init__(self, url: str, share: float) -> None:
@@ -50,7 +57,9 @@ class Collector:
             # Paths and names of models are the callers' own words.
             span_limits=SpanLimits(max_attribute_length=_ATTRIBUTE_LENGTH),
         )
-        self.provider.add_span_processor(BatchSpanProcessor(_exporter(url)))
+        size = int(os.environ.get(OTEL_BSP_MAX_EXPORT_BATCH_SIZE, _BATCH_SIZE))
+        processor = BatchSpanProcessor(_exporter(url), max_export_batch_size=size)
+        self.provider.add_span_processor(processor)
 
     async def close(self) -> None:
         """Send what is left, but do not wait for long."""

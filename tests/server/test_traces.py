@@ -22,6 +22,7 @@ SERVER_KIND = 2
 # A span of a caller's, and whether the caller wants the trace to be seen.
 CALLER = "00f067aa0ba902b7"
 WANTED, UNWANTED = "01", "00"
+LATE = {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "1000"}
 
 
 def context(trace: str, flags: str = WANTED) -> tuple[tuple[str, str], ...]:
@@ -241,11 +242,15 @@ async def test_shared_batches_and_shed_calls() -> None:
 
     with grpc_collector() as collector:
         flags = ("--trace-url", collector.url, "--trace-share", "1")
-        bounds = ("--max-in-flight", "16", "--max-count", "16")
-        with running_server(*flags, *bounds, environment=PROMPT) as running:
+        bounds = ("--max-in-flight", "8", "--max-count", "8")
+        # Only what is left at the end is sent.
+        with running_server(*flags, *bounds, environment=LATE) as running:
             async with AsyncClient(running.target) as client:
-                await asyncio.gather(*(ask(client, seed) for seed in range(40)))
-            calls = await asyncio.to_thread(collector.wait_for, f"{SERVICE}/Generate", 40)
+                await asyncio.gather(*(ask(client, seed) for seed in range(20)))
+            assert not collector.spans
+            running.process.terminate()
+            assert running.process.wait(30) == 0
+    calls = collector.wait_for(f"{SERVICE}/Generate", 20)
     assert shed > 0
     refused = [call for call in calls if "rejected" in call.events]
     assert len(refused) == shed
@@ -260,7 +265,7 @@ async def test_shared_batches_and_shed_calls() -> None:
         for stage in check_tree(collector, call):
             if stage.name == "stylizer":
                 together[stage.attributes["impasto.batch"]].append(stage)
-    assert sum(map(len, together.values())) == 40 - shed
+    assert sum(map(len, together.values())) == 20 - shed
     assert max(map(len, together.values())) > 1
     for stages in together.values():
         # Each asked for one picture.

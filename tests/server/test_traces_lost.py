@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp
 from running_server import ROOT, RunningServer, failed_start, running_server
 
+from server.assembly import traces_of
+from server.errors import StartupError
 from server.settings import Settings
 
 QUEUE, BATCH = 40, 10
@@ -75,6 +77,12 @@ def test_without_the_libraries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert "pip install '.[traces]'" in said
     # The whole server, without a trace of them.
     subprocess.run([sys.executable, "-c", "import server.app"], cwd=ROOT, check=True)
+
+
+def test_wrong_settings_of_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "1")
+    with pytest.raises(StartupError, match=r"OTEL_.*max_queue_size"):
+        traces_of(Settings(trace_url="http://127.0.0.1:4318"))
 
 
 @pytest.mark.parametrize(
