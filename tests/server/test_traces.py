@@ -22,7 +22,11 @@ SERVER_KIND = 2
 # A span of a caller's, and whether the caller wants the trace to be seen.
 CALLER = "00f067aa0ba902b7"
 WANTED, UNWANTED = "01", "00"
-LATE = {"OTEL_BSP_SCHEDULE_DELAY": "600000", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "1000"}
+LATE = {
+    "OTEL_BSP_SCHEDULE_DELAY": "600000",
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "1000",
+    "OTEL_SERVICE_NAME": "studio",
+}
 
 
 def context(trace: str, flags: str = WANTED) -> tuple[tuple[str, str], ...]:
@@ -251,6 +255,7 @@ async def test_shared_batches_and_shed_calls() -> None:
             running.process.terminate()
             assert running.process.wait(30) == 0
     calls = collector.wait_for(f"{SERVICE}/Generate", 20)
+    assert {call.resource["service.name"] for call in calls} == {"studio"}
     assert shed > 0
     refused = [call for call in calls if "rejected" in call.events]
     assert len(refused) == shed
