@@ -22,6 +22,8 @@ NARROW = {
     "OTEL_BSP_SCHEDULE_DELAY": "20",
     "OTEL_BSP_MAX_QUEUE_SIZE": str(QUEUE),
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": str(BATCH),
+    # What hangs is not tried again.
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "60",
 }
 
 
