@@ -1,0 +1,1 @@
+"""What Prometheus and Grafana know of the gateway: objectives, rules, dashboards."""

@@ -1,0 +1,117 @@
+"""Recorded series: the indicators behind the objectives, and what dashboards ask for often.
+
+Each is named level:metric:operation, by Prometheus' custom; the level is the labels that are left.
+"""
+
+from __future__ import annotations
+
+from deploy.monitoring.objectives import (
+    FAILED_CODES,
+    FULL_REASONS,
+    LATENCY_BOUND_SECONDS,
+    LATENCY_METHODS,
+    SHED_REASONS,
+    WINDOWS,
+    one_of,
+)
+from deploy.monitoring.rules.documents import Group, Recording
+
+_CALLS = "impasto_request_seconds_count"
+_TIMED = f'code="OK", method=~"{one_of(LATENCY_METHODS)}"'
+# Capacity is known from the moments in which calls were shed for want of room.
+_FULL_SHARE = 0.01
+
+
+def recording_groups() -> list[Group]:
+    """All of them; those of long windows change slowly and are worked out less often."""
+    indicators = [
+        Group(f"impasto-indicators-{window}", _indicators(window), _interval(seconds))
+        for window, seconds in WINDOWS.items()
+    ]
+    return [*indicators, Group("impasto-load", _load(), "15s")]
+
+
+def _interval(seconds: int) -> str:
+    return "15s" if seconds <= 3600 else "1m"
+
+
+def _indicators(window: str) -> list[Recording]:
+    failed = f'{_CALLS}{{code=~"{one_of(FAILED_CODES)}"}}'
+    accepted = f'{_CALLS}{{code=~"OK|{one_of(FAILED_CODES)}"}}'
+    # As it stands in the label; formatted as the gateway's library does it.
+    fast = f'impasto_request_seconds_bucket{{{_TIMED}, le="{LATENCY_BOUND_SECONDS}"}}'
+    return [
+        Recording(f"job:impasto_calls_accepted:rate{window}", _sum(accepted, window)),
+        Recording(
+            f"job:impasto_calls_failed:rate{window}",
+            # No series of a code is there before its first call: that is none, not unknown.
+            f"{_sum(failed, window)}\nor\n0 * job:impasto_calls_accepted:rate{window}",
+        ),
+        _share("failed", "accepted", window),
+        Recording(f"job:impasto_calls_timed:rate{window}", _sum(f"{_CALLS}{{{_TIMED}}}", window)),
+        Recording(
+            f"job:impasto_calls_slow:rate{window}",
+            f"job:impasto_calls_timed:rate{window}\n-\n{_sum(fast, window)}",
+        ),
+        _share("slow", "timed", window),
+    ]
+
+
+def _sum(selector: str, window: str) -> str:
+    return f"sum by (job) (rate({selector}[{window}]))"
+
+
+def _share(bad: str, valid: str, window: str) -> Recording:
+    """Of no calls no share is known."""
+    return Recording(
+        f"job:impasto_calls_{bad}:ratio_rate{window}",
+        f"job:impasto_calls_{bad}:rate{window}\n/\n(job:impasto_calls_{valid}:rate{window} > 0)",
+    )
+
+
+def _load() -> list[Recording]:
+    rejections = "sum by (job, reason) (rate(impasto_rejections_total[5m]))"
+    return [
+        Recording("job:impasto_calls:rate5m", _sum("impasto_calls_total", "5m")),
+        Recording("job:impasto_pictures:rate5m", _sum("impasto_pictures_total", "5m")),
+        Recording("job_reason:impasto_rejections:rate5m", rejections),
+        Recording("job:impasto_calls_shed:ratio_rate5m", _rejected(SHED_REASONS)),
+        Recording("job:impasto_calls_shed_full:ratio_rate5m", _rejected(FULL_REASONS)),
+        Recording(
+            "job:impasto_pictures_while_full:rate5m",
+            "job:impasto_pictures:rate5m\n"
+            f"and\njob:impasto_calls_shed_full:ratio_rate5m > {_FULL_SHARE}",
+        ),
+        Recording(
+            "job:impasto_pictures_while_full:max1d",
+            "max_over_time(job:impasto_pictures_while_full:rate5m[1d])",
+        ),
+        Recording("instance_model:impasto_instances_busy:rate5m", _busy()),
+    ]
+
+
+def _rejected(reasons: tuple[str, ...]) -> str:
+    rejected = f'job_reason:impasto_rejections:rate5m{{reason=~"{one_of(reasons)}"}}'
+    return (
+        f"(\n  sum by (job) ({rejected})\n  or\n  0 * job:impasto_calls:rate5m\n)\n"
+        "/\n(job:impasto_calls:rate5m > 0)"
+    )
+
+
+def _busy() -> str:
+    """Instances of a model that compute, on average: the time of an execution times their rate.
+
+    The families count a batch's time once for every request in it, and answers out of the response
+    cache as successes that took no time.
+    """
+
+    def rates(family: str) -> str:
+        return f"sum by (job, instance, model) (rate({family}[5m]))"
+
+    answered = rates("nv_inference_request_success")
+    return (
+        f"{rates('nv_inference_compute_infer_duration_us')}\n/ 1e6\n/\n"
+        f"(\n  (\n    {answered} - {rates('nv_cache_num_hits_per_model')}\n"
+        f"    or\n    {answered}\n  ) > 0\n)\n"
+        f"*\n{rates('nv_inference_exec_count')}"
+    )
