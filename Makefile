@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup data train style-quality export serve triton test lint bench proto clean
+.PHONY: help setup data train style-quality export serve triton monitor dashboards test lint bench proto clean
 
 # The first of these that runs and is new enough; a shim that only exists does not count.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -13,6 +13,7 @@ TRITON_PYTHON ?= $(shell for python in $(PYTHON) python3.11 python3.12 python3.1
 VENV := .venv
 RUN := $(VENV)/bin/python
 SERVER_FLAGS ?=
+MONITOR_FLAGS ?=
 # Small pictures in ten classes: narrow networks, larger batches, a faster start.
 FASHION_FLAGS := --data-set fashion --resolution 32 --conditional True --generator-width 24 \
     --discriminator-width 24 --batch 64 --pictures 420000 --learning-rate 4e-4 \
@@ -71,6 +72,12 @@ $(TRITON_VENV)/.installed: deploy/triton/requirements.txt
 
 triton: $(TRITON_VENV)/.installed ## Run a real Triton over the committed models (TRITON_FLAGS="--grpc-port=...").
 	@exec $(TRITON_RUN) deploy/triton/launch.py $(TRITON_FLAGS)
+
+monitor: $(VENV)/bin/python ## Watch the running server in Prometheus, and Grafana where there is one (MONITOR_TARGET=host:port).
+	@exec $(RUN) deploy/monitoring/launch.py $(MONITOR_FLAGS)
+
+dashboards: $(VENV)/.installed-monitor ## Generate Grafana's dashboards and Prometheus' rules.
+	$(RUN) -m deploy.monitoring
 
 tests/readers/node_modules/.installed: tests/readers/package.json
 	@timeout 60 npm install --prefix tests/readers --no-package-lock --no-audit --no-fund \
