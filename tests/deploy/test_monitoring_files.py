@@ -1,0 +1,126 @@
+"""The generated files: that they are those that are committed, and that they make sense."""
+
+import json
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+from running_prometheus import COMMITTED, needs_prometheus
+from running_server import ROOT
+
+from deploy.monitoring.dashboards.files import as_json
+from deploy.monitoring.files import DASHBOARDS, RULES, generated_files
+from deploy.monitoring.objectives import (
+    AVAILABILITY,
+    LATENCY,
+    LATENCY_BOUND_SECONDS,
+    SHED_REASONS,
+)
+from server.errors import SHED
+from server.telemetry.families import LATENCY_BUCKETS
+
+BOARDS = sorted(DASHBOARDS.glob("*.json"))
+COLUMNS = 24
+ALERTS = [
+    rule
+    for group in yaml.safe_load((RULES / "alerts.yml").read_text())["groups"]
+    for rule in group["rules"]
+]
+
+
+def test_what_is_committed_is_what_is_generated() -> None:
+    generated = generated_files()
+    assert set(generated) == {*BOARDS, *RULES.glob("*")}
+    for path, text in generated.items():
+        assert path.read_text() == text, f"{path.name}: run `make dashboards`"
+
+
+def test_the_objectives_can_be_measured_and_are_described() -> None:
+    assert LATENCY_BOUND_SECONDS in LATENCY_BUCKETS
+    assert set(SHED_REASONS) == SHED
+    described = (ROOT / "docs/monitoring.md").read_text()
+    assert f"| {100 * AVAILABILITY:g} % succeed |" in described
+    assert f"| {100 * LATENCY:g} % within {LATENCY_BOUND_SECONDS} s |" in described
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_the_library_reads_what_it_has_written(path: Path) -> None:
+    register_default_plugins()
+    assert as_json(Dashboard.from_json(json.loads(path.read_text()))) == path.read_text()
+
+
+def panels(path: Path) -> list[dict[str, Any]]:
+    board = json.loads(path.read_text())
+    assert board["uid"] == path.stem
+    found: list[dict[str, Any]] = board["panels"]
+    return found
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_panels_are_numbered_and_do_not_overlap(path: Path) -> None:
+    shown = panels(path)
+    assert [panel["id"] for panel in shown] == list(range(1, len(shown) + 1))
+    taken = Counter(
+        (column, line)
+        for place in (panel["gridPos"] for panel in shown)
+        for column in range(place["x"], place["x"] + place["w"])
+        for line in range(place["y"], place["y"] + place["h"])
+    )
+    assert set(taken.values()) == {1}
+    assert {column for column, _ in taken} == set(range(COLUMNS))
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_panels_explain_themselves(path: Path) -> None:
+    titles = Counter((panel["type"], panel["title"]) for panel in panels(path))
+    assert set(titles.values()) == {1}
+    for panel in panels(path):
+        if panel["type"] != "row":
+            assert panel["description"].endswith("."), panel["title"]
+            assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+            assert all(target["expr"] for target in panel["targets"])
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_latencies_show_exemplars(path: Path) -> None:
+    for panel in panels(path):
+        expressions = [target["expr"] for target in panel.get("targets", [])]
+        timed = any("impasto_request_seconds_bucket" in expr for expr in expressions)
+        if timed and panel["type"] in ("timeseries", "heatmap"):
+            assert any(target["exemplar"] for target in panel["targets"]), panel["title"]
+
+
+def test_every_alert_has_its_place_in_the_runbook() -> None:
+    headings = re.findall(r"^### (\w+)$", (ROOT / "docs/monitoring.md").read_text(), re.MULTILINE)
+    assert headings == [alert["alert"] for alert in ALERTS]
+    for alert in ALERTS:
+        assert alert["annotations"]["runbook"] == f"docs/monitoring.md#{alert['alert'].lower()}"
+        assert alert["labels"]["severity"] in ("critical", "warning")
+
+
+def test_every_alert_is_tested_firing_and_not_firing() -> None:
+    cases: dict[str, set[bool]] = {alert["alert"]: set() for alert in ALERTS}
+    for path in (COMMITTED / "tests").glob("*.yml"):
+        for test in yaml.safe_load(path.read_text())["tests"]:
+            for case in test.get("alert_rule_test", []):
+                cases[case["alertname"]].add(bool(case["exp_alerts"]))
+    assert all(seen == {True, False} for seen in cases.values()), cases
+
+
+@needs_prometheus
+def test_prometheus_takes_configuration_and_rules() -> None:
+    checks = (
+        ["check", "config", str(COMMITTED / "prometheus.yml")],
+        ["check", "rules", *map(str, sorted((COMMITTED / "rules").glob("*.yml")))],
+        ["test", "rules", *map(str, sorted((COMMITTED / "tests").glob("*.yml")))],
+    )
+    for check in checks:
+        done = subprocess.run(["promtool", *check], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "FAILED" not in done.stdout
