@@ -1,4 +1,4 @@
-"""What being watched costs: throughput of the same server, with and without metrics, in turns.
+"""What being watched costs: throughput with and without metrics and traces, in turns.
 
 The trivial model shows it best, for it does nothing else: 16 callers, one Add on 128 numbers each.
 Beside it 8 callers of one painted picture. Each server is a process of its own; only one of them
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import click
 
+from benchmarks.collector import collector
 from benchmarks.machine import describe
 from benchmarks.processes import gateway, measure, repository
 from benchmarks.tables import table, write_report
@@ -34,7 +35,7 @@ class Server:
     """
 
     name: str
-    flags: Sequence[str] = ()
+    flags: Sequence[str]
     rates: dict[str, list[float]] = field(default_factory=dict)
 
 
@@ -47,9 +48,21 @@ class Load:
     callers: int
 
 
-# The first is what the others are compared with.
-SERVERS = (("no metrics", ("--no-metrics",)), ("metrics", ()))
 LOADS = (Load("trivial model", "infer", 16), Load("painted pictures", "generate", 8))
+
+
+def watched(traces: str) -> list[Server]:
+    """Ways to be watched; the first, not at all, is what the others are compared with.
+
+    Args:
+        traces: URL of a collector.
+    """
+    return [
+        Server("no metrics", ["--no-metrics"]),
+        Server("metrics", []),
+        Server("metrics, a tenth of the calls traced", [f"--trace-url={traces}"]),
+        Server("metrics, all calls traced", [f"--trace-url={traces}", "--trace-share=1"]),
+    ]
 
 
 def go_round(
@@ -85,13 +98,13 @@ def rows(servers: Sequence[Server]) -> list[list[str]]:
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
-@click.option("--rounds", type=click.IntRange(1), default=15, help="Repetitions, in turns.")
-@click.option("--seconds", type=click.FloatRange(0.1), default=8.0, help="Of one measurement.")
+@click.option("--rounds", type=click.IntRange(1), default=10, help="Repetitions, in turns.")
+@click.option("--seconds", type=click.FloatRange(0.1), default=5.0, help="Of one measurement.")
 def main(rounds: int, seconds: float) -> None:
     """Measure and write the table."""
-    servers = [Server(name, flags) for name, flags in SERVERS]
     shuffled = random.Random(0)
     with ExitStack() as stack:
+        servers = watched(stack.enter_context(collector()))
         models = stack.enter_context(repository())
         running = [
             (server, stack.enter_context(gateway(models, *_FLAGS, *server.flags)))
@@ -102,7 +115,8 @@ def main(rounds: int, seconds: float) -> None:
     head = ["load", "server", "per second", "ratio", "range"]
     note = (
         f"Medians of {rounds} rounds of {seconds:g} s for each; the ratio is that to the server "
-        f"without in the same round. Server and callers share the machine, no TLS."
+        f"without in the same round. Server, callers and the collector that takes the traces share "
+        f"the machine, no TLS."
     )
     command = f"python -m benchmarks.metrics_cost --rounds {rounds} --seconds {seconds:g}"
     write_report("metrics-cost", command, describe(), table(head, rows(servers)), note)
