@@ -176,10 +176,10 @@ class Run(_Part):
         seconds: its length.
         sent: calls that were sent, or due, in it.
         answered: that ended well.
-        failed: that ended otherwise, by gRPC code.
+        failed: that ended otherwise, by gRPC code; "NOT_SENT" where too many were outstanding.
         pictures: that came.
-        throughput: answered calls per second.
-        picture_rate: pictures per second.
+        throughput: answers per second that came in that time, also to calls from before it.
+        picture_rate: pictures per second, likewise.
         latency: of the answered; of an open loop from when each was due.
         service_latency: of the answered, from when each was sent, which hides a stalled server's
             waiting callers; of a closed loop the same as `latency`.
@@ -189,6 +189,7 @@ class Run(_Part):
         entries: by kind of request.
         server: the server's own view; None where it has none.
         client: whether the load tester was in the way.
+        interrupted: whether it was ended before it was over; what it has is of the time until then.
     """
 
     load: Load
@@ -208,6 +209,7 @@ class Run(_Part):
     entries: tuple[Entry, ...]
     server: Server | None
     client: Client
+    interrupted: bool = False
 
 
 class Objective(_Part):

@@ -1,0 +1,153 @@
+"""The two ways of making calls.
+
+An open loop makes each call when it is due, whatever became of the ones before; a closed loop has a
+number of callers, each of whom waits for the answer to its last call. The first is how many
+independent people behave, the second a fixed number of programs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from loadtest.codes import NOT_SENT
+from loadtest.record import Record
+from loadtest.schedule import SEED_SPAN, Schedule
+from loadtest.targets.base import Target
+from loadtest.timer import Alarm
+
+# Between a caller's first way through its choices and the next, so that no picture comes twice.
+_ROUND_SEEDS = 2**40
+
+
+class OpenLoop:
+    """Calls when they are due.
+
+    Args:
+        target: whom to call.
+        record: where calls go.
+        schedule: when they are due.
+        start: beginning of the measurement, on the monotonic clock.
+        most_outstanding: beyond so many unanswered calls those that are due are not sent, but
+            counted as failed.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        record: Record,
+        schedule: Schedule,
+        start: float,
+        most_outstanding: int,
+    ) -> None:
+        self._target = target
+        self._record = record
+        self._due: list[float] = (schedule.due + start).tolist()
+        self._entries: list[int] = schedule.entries.tolist()
+        self._seeds: list[int] = schedule.seeds.tolist()
+        self._most_outstanding = most_outstanding
+        self._next = 0
+        self._calls: set[asyncio.Task[None]] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Make all calls, or those until `stop`; return when all are answered."""
+        loop = asyncio.get_running_loop()
+        sent_all = asyncio.Event()
+        alarm = Alarm(loop, lambda: self._send_due(alarm, sent_all))
+        ended = [loop.create_task(event.wait()) for event in (stop, sent_all)]
+        self._send_due(alarm, sent_all)
+        try:
+            await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            alarm.close()
+            for task in ended:
+                task.cancel()
+        if self._calls:
+            await asyncio.wait(self._calls)
+
+    def _send_due(self, alarm: Alarm, sent_all: asyncio.Event) -> None:
+        """Send what is due, and set the alarm for what is due next."""
+        loop = asyncio.get_running_loop()
+        while self._next < len(self._due):
+            due = self._due[self._next]
+            now = time.monotonic()
+            if due > now:
+                alarm.set(due)
+                return
+            if self._record.outstanding < self._most_outstanding:
+                self._record.outstanding += 1
+                call = loop.create_task(
+                    self._call(due, self._entries[self._next], self._seeds[self._next])
+                )
+                self._calls.add(call)
+                call.add_done_callback(self._calls.discard)
+            else:
+                self._record.add(due, now, now, NOT_SENT, self._entries[self._next], 0)
+            self._next += 1
+        sent_all.set()
+
+    async def _call(self, due: float, entry: int, seed: int) -> None:
+        sent = time.monotonic()
+        try:
+            answer = await self._target.call(entry, seed)
+        finally:
+            self._record.outstanding -= 1
+        self._record.add(due, sent, time.monotonic(), answer.code, entry, answer.pictures)
+
+
+class ClosedLoop:
+    """Callers, each with one call at a time.
+
+    A caller whom the server refuses waits as long as the server says before it calls again: it
+    would refuse the same caller thousands of times a second otherwise.
+
+    Args:
+        target: whom to call.
+        record: where calls go.
+        choices: what the calls ask for, one after the other, again from the beginning at the end;
+            their moments do not matter.
+        start: beginning of the measurement, on the monotonic clock.
+        end: when no more calls are begun.
+        callers: how many.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        record: Record,
+        choices: Schedule,
+        start: float,
+        end: float,
+        callers: int,
+    ) -> None:
+        self._target = target
+        self._record = record
+        self._entries: list[int] = choices.entries.tolist()
+        self._seeds: list[int] = choices.seeds.tolist()
+        self._start = start
+        self._end = end
+        self._callers = callers
+        self._next = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Call until the end, or until `stop`; return when all are answered."""
+        await asyncio.sleep(self._start - time.monotonic())
+        async with asyncio.TaskGroup() as callers:
+            for _ in range(self._callers):
+                callers.create_task(self._caller(stop))
+
+    async def _caller(self, stop: asyncio.Event) -> None:
+        while not stop.is_set() and (sent := time.monotonic()) < self._end:
+            rounds, index = divmod(self._next, len(self._entries))
+            seed = (self._seeds[index] + rounds * _ROUND_SEEDS) % SEED_SPAN
+            self._next += 1
+            self._record.outstanding += 1
+            try:
+                answer = await self._target.call(self._entries[index], seed)
+            finally:
+                self._record.outstanding -= 1
+            ended = time.monotonic()
+            entry = self._entries[index]
+            self._record.add(sent, sent, ended, answer.code, entry, answer.pictures)
+            if answer.wait:
+                await asyncio.sleep(min(answer.wait, self._end - ended))

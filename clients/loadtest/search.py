@@ -1,0 +1,77 @@
+"""The greatest rate that holds the objectives: MLPerf's Server scenario.
+
+From a rate that holds and one that does not, the interval is halved until it is narrow; what is left
+must then hold again and again, with other arrivals each time, or the next lower rate must.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from loadtest.errors import WrongUse
+
+_MOST_DOUBLINGS = 20
+_MOST_STEPS_DOWN = 20
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A rate to try.
+
+    Attributes:
+        rate: calls per second.
+        confirming: whether it has held before.
+    """
+
+    rate: float
+    confirming: bool
+
+
+# Yields what to try, is sent whether it held, returns the greatest rate, or None.
+Attempts = Generator[Attempt, bool, float | None]
+
+
+def greatest_rate(start: float, precision: float, confirmations: int) -> Attempts:
+    """Search.
+
+    Args:
+        start: the first rate, in calls per second; the search finds its way from anywhere.
+        precision: relative width of the interval in which the greatest rate lies at the end.
+        confirmations: runs that must hold in a row.
+    """
+    if start <= 0 or not 0 < precision < 1 or confirmations < 0:
+        raise WrongUse(f"expected a rate above 0 to start from, got {start:g}")
+    low, high = yield from _interval(start)
+    if low is None:
+        return None
+    while high is not None and high / low - 1 > precision:
+        middle = (low * high) ** 0.5
+        if (yield Attempt(middle, confirming=False)):
+            low = middle
+        else:
+            high = middle
+    for _ in range(_MOST_STEPS_DOWN):
+        if (yield from _confirmed(low, confirmations)):
+            return low
+        low /= 1 + precision
+    return None
+
+
+def _interval(start: float) -> Generator[Attempt, bool, tuple[float | None, float | None]]:
+    """A rate that holds and one that does not, at most twice as large."""
+    held = yield Attempt(start, confirming=False)
+    rate = start
+    for _ in range(_MOST_DOUBLINGS):
+        following = rate * 2 if held else rate / 2
+        if (yield Attempt(following, confirming=False)) is not held:
+            return min(rate, following), max(rate, following)
+        rate = following
+    return (rate if held else None), None
+
+
+def _confirmed(rate: float, confirmations: int) -> Generator[Attempt, bool, bool]:
+    for _ in range(confirmations):
+        if not (yield Attempt(rate, confirming=True)):
+            return False
+    return True

@@ -1,0 +1,61 @@
+"""Calls of one gRPC method with messages that are serialised beforehand."""
+
+from __future__ import annotations
+
+from itertools import cycle
+from typing import Any
+
+import grpc
+from impasto.connection import CHANNEL_OPTIONS
+from impasto.errors import RETRY_KEY
+
+from loadtest.codes import OK
+from loadtest.targets.base import Answer, Connection
+
+# No call is repeated behind the tester's back, and each connection is one of its own.
+_OPTIONS = (*CHANNEL_OPTIONS, ("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1))
+
+
+class GrpcCalls:
+    """Connections to a server, and one method of it.
+
+    Bytes go out and come in as they are: a message that is the same for all calls is serialised
+    once, and an answer whose pictures nobody looks at is not parsed.
+
+    Args:
+        connection: how to reach it.
+        method: its full name, such as "/impasto.v1.ImageService/Generate".
+
+    Raises:
+        OSError: a file of the credentials cannot be read.
+    """
+
+    def __init__(self, connection: Connection, method: str) -> None:
+        secure = connection.credentials.channel()
+        self.channels = [
+            grpc.aio.insecure_channel(connection.address, _OPTIONS)
+            if secure is None
+            else grpc.aio.secure_channel(connection.address, secure, _OPTIONS)
+            for _ in range(connection.connections)
+        ]
+        self.options: dict[str, Any] = connection.credentials.call_options(connection.timeout)
+        self._methods = cycle([channel.unary_unary(method) for channel in self.channels])
+
+    async def close(self) -> None:
+        """Disconnect."""
+        for channel in self.channels:
+            await channel.close()
+
+    async def call(self, message: bytes, pictures: int) -> Answer:
+        """Make one call; `pictures` are what a good answer brings."""
+        try:
+            await next(self._methods)(message, **self.options)
+        except grpc.aio.AioRpcError as error:
+            return _failed(error)
+        return Answer(OK, pictures)
+
+
+def _failed(error: grpc.aio.AioRpcError) -> Answer:
+    hints = [value for key, value in error.trailing_metadata() or () if key == RETRY_KEY]
+    wait = int(hints[0]) / 1000 if hints else 0.0
+    return Answer(error.code().name, 0, wait, error.details() or "no details")
