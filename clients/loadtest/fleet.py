@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import numpy as np
 
@@ -159,13 +159,12 @@ class Fleet:
 
     async def _all_ready(self) -> None:
         ready = asyncio.gather(*(worker.is_ready.wait() for worker in self._workers))
-        done, _ = await asyncio.wait(
-            {ready, self._listening}, timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        if ready in done:
+        either: set[asyncio.Future[Any]] = {ready, self._listening}
+        await asyncio.wait(either, timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
             return
         ready.cancel()
-        if self._listening in done:
+        if self._listening.done():
             self._listening.result()
         raise LoadTestError(
             f"the processes of the load tester did not connect within {_START_SECONDS:.0f} s"
@@ -177,7 +176,7 @@ class Fleet:
 
 async def _started(number: int) -> _Worker:
     # A file, not a pipe: nobody reads it unless the process dies.
-    said = tempfile.TemporaryFile()
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -1,14 +1,14 @@
 """From the calls that workers tell of to the figures of one run, in bounded memory.
 
-A call belongs to the measurement by when it was due, and is waited for: leaving the slowest out would
-make the server faster than it is. Throughput counts the answers that came within the measured time.
+A call belongs to the measurement by when it was due, and is waited for: leaving the slowest out
+would make the server faster than it is. Throughput counts the answers that came within the measured
+time.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 

@@ -7,11 +7,11 @@ that they tell stands in it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-FORMAT = "impasto-load/1"
+FORMAT: Final = "impasto-load/1"
 
 
 class _Part(BaseModel):

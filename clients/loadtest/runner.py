@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -104,9 +104,7 @@ class Demand:
             )
         if self.trace is not None:
             rate = len(self.trace.schedule) / self.trace.seconds
-            return Load(
-                mode="open", concurrency=None, rate=rate, arrivals="trace", seed=self.seed
-            )
+            return Load(mode="open", concurrency=None, rate=rate, arrivals="trace", seed=self.seed)
         return Load(
             mode="open",
             concurrency=None,
@@ -247,7 +245,9 @@ class Runner:
         end: float | None = self._fixed
         try:
             while not fleet.done.done():
-                waiting = {fleet.done} if self._interrupted else {fleet.done, stopped}
+                waiting: set[asyncio.Future[Any]] = {fleet.done}
+                if not self._interrupted:
+                    waiting.add(stopped)
                 await asyncio.wait(
                     waiting, timeout=_TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED
                 )
@@ -326,7 +326,9 @@ class Runner:
             lateness=told.lateness.distribution(),
             warnings=(),
         )
-        said = warnings(client, told.all.latency.value(50), told.all.failed, self._spec.most_outstanding)
+        said = warnings(
+            client, told.all.latency.value(50), told.all.failed, self._spec.most_outstanding
+        )
         return client.model_copy(update={"warnings": said})
 
 

@@ -1,7 +1,7 @@
 """The greatest rate that holds the objectives: MLPerf's Server scenario.
 
-From a rate that holds and one that does not, the interval is halved until it is narrow; what is left
-must then hold again and again, with other arrivals each time, or the next lower rate must.
+From a rate that holds and one that does not, the interval is halved until it is narrow; what is
+left must then hold again and again, with other arrivals each time, or the next lower rate must.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Attempt:
 
 
 # Yields what to try, is sent whether it held, returns the greatest rate, or None.
-Attempts = Generator[Attempt, bool, float | None]
+Attempts = Generator[Attempt, bool | None, float | None]
 
 
 def greatest_rate(start: float, precision: float, confirmations: int) -> Attempts:
@@ -58,19 +58,19 @@ def greatest_rate(start: float, precision: float, confirmations: int) -> Attempt
     return None
 
 
-def _interval(start: float) -> Generator[Attempt, bool, tuple[float | None, float | None]]:
+def _interval(start: float) -> Generator[Attempt, bool | None, tuple[float | None, float | None]]:
     """A rate that holds and one that does not, at most twice as large."""
-    held = yield Attempt(start, confirming=False)
+    held = bool((yield Attempt(start, confirming=False)))
     rate = start
     for _ in range(_MOST_DOUBLINGS):
         following = rate * 2 if held else rate / 2
-        if (yield Attempt(following, confirming=False)) is not held:
+        if bool((yield Attempt(following, confirming=False))) is not held:
             return min(rate, following), max(rate, following)
         rate = following
     return (rate if held else None), None
 
 
-def _confirmed(rate: float, confirmations: int) -> Generator[Attempt, bool, bool]:
+def _confirmed(rate: float, confirmations: int) -> Generator[Attempt, bool | None, bool]:
     for _ in range(confirmations):
         if not (yield Attempt(rate, confirming=True)):
             return False

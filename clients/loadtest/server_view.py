@@ -6,6 +6,7 @@ import asyncio
 import math
 import urllib.request
 from collections import defaultdict
+from dataclasses import replace
 from typing import Protocol
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,9 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from loadtest.errors import LoadTestError
 from loadtest.percentiles import PERCENTS, name_of, tells
 from loadtest.results import Server, Stage
-from loadtest.targets.base import StageCount, Statistics, Target
+from loadtest.targets.base import Connection, StageCount, Statistics, Target
 
 _PATIENCE_SECONDS = 5.0
+_HTTP_PORT = 8080
 _STAGES = "impasto_stage_seconds"
 _REQUESTS = "impasto_request_seconds"
 
@@ -73,6 +75,43 @@ class ProtocolView:
         return await self._target.statistics()
 
 
+async def view_of(
+    kind: str, connection: Connection, target: Target, url: str | None
+) -> View | None:
+    """Where the server tells what it counted; None where it does not.
+
+    Args:
+        kind: of the target.
+        connection: how it is reached.
+        target: connected.
+        url: of metrics, where the user named one.
+
+    Raises:
+        LoadTestError: there are no metrics of Impasto where the user said.
+    """
+    if url is not None:
+        view = MetricsView(url)
+        await view.read()
+        return view
+    if kind == "oip":
+        asked = ProtocolView(target, "ModelStatistics")
+        return asked if await asked.read() is not None else None
+    usual = MetricsView(usual_metrics(connection))
+    try:
+        await usual.read()
+    except LoadTestError:
+        return None
+    return usual
+
+
+def usual_metrics(connection: Connection) -> str:
+    """Where metrics of Impasto are unless somebody moved them."""
+    if connection.is_http:
+        return f"{connection.address.rstrip('/')}/metrics"
+    host = connection.address.rpartition(":")[0] or connection.address
+    return f"http://{host}:{_HTTP_PORT}/metrics"
+
+
 def parsed(text: str) -> Statistics:
     """What metrics of Impasto tell; labels that are not known here are summed over.
 
@@ -96,14 +135,12 @@ def parsed(text: str) -> Statistics:
     return Statistics(dict(calls), stages)
 
 
-def _with(
-    stage: StageCount | None, name: str, labels: dict[str, str], value: float
-) -> StageCount:
+def _with(stage: StageCount | None, name: str, labels: dict[str, str], value: float) -> StageCount:
     stage = stage or StageCount(0, 0, {})
     if name == f"{_STAGES}_count":
-        return stage._replace(count=stage.count + value)
+        return replace(stage, count=stage.count + value)
     if name == f"{_STAGES}_sum":
-        return stage._replace(seconds=stage.seconds + value)
+        return replace(stage, seconds=stage.seconds + value)
     if name == f"{_STAGES}_bucket":
         bound = float(labels["le"])
         stage.buckets[bound] = stage.buckets.get(bound, 0) + value
@@ -112,9 +149,7 @@ def _with(
 
 def difference(source: str, before: Statistics, after: Statistics) -> Server:
     """What a server counted between two times."""
-    calls = {
-        code: round(count - before.calls.get(code, 0)) for code, count in after.calls.items()
-    }
+    calls = {code: round(count - before.calls.get(code, 0)) for code, count in after.calls.items()}
     nothing = StageCount(0, 0, {})
     stages = []
     for (stage, model), end in after.stages.items():

@@ -1,7 +1,7 @@
 """Whether a load test saw a steady state: perf_analyzer's rule.
 
-The last three windows must agree within 10 % in throughput and in mean latency. The throughput of an
-open loop is taken as a share of the calls that were due: how many these are is chance, and no
+The last three windows must agree within 10 % in throughput and in mean latency. The throughput of
+an open loop is taken as a share of the calls that were due: how many these are is chance, and no
 property of the server.
 """
 

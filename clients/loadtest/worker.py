@@ -112,7 +112,7 @@ async def _pipes() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
 def main() -> None:
     """Work on the fastest event loop that is installed."""
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415 - not everywhere
     except ImportError:
         asyncio.run(work())
     else:

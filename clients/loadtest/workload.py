@@ -73,9 +73,11 @@ def single(kind: str, request: dict[str, Any]) -> Workload:
         WrongUse: not for something that there is.
     """
     try:
-        return Workload(entries=(WorkloadEntry(name="all", request=checked_request(kind, request)),))
+        return Workload(
+            entries=(WorkloadEntry(name="all", request=checked_request(kind, request)),)
+        )
     except ValidationError as error:
-        raise WrongUse(_sentences(error)) from error
+        raise WrongUse(sentences(error)) from error
 
 
 def read_workload(kind: str, path: Path) -> Workload:
@@ -96,11 +98,13 @@ def read_workload(kind: str, path: Path) -> Workload:
         names = [entry.name for entry in workload.entries]
         if twice := {name for name in names if names.count(name) > 1}:
             raise WrongUse(f"{path}: expected a name of its own for each entry, got {twice} twice")
-        return Workload(entries=tuple(_checked(kind, *item) for item in enumerate(workload.entries)))
+        return Workload(
+            entries=tuple(_checked(kind, *item) for item in enumerate(workload.entries))
+        )
     except ValidationError as error:
-        raise WrongUse(_sentences(error, path, lines)) from error
+        raise WrongUse(sentences(error, path, lines)) from error
     except _InEntry as error:
-        raise WrongUse(_sentences(error.error, path, lines, error.place)) from error
+        raise WrongUse(sentences(error.error, path, lines, error.place)) from error
 
 
 class _InEntry(Exception):
@@ -120,18 +124,25 @@ def _checked(kind: str, number: int, entry: WorkloadEntry) -> WorkloadEntry:
     return entry.model_copy(update={"request": request})
 
 
-def _sentences(
+def sentences(
     error: ValidationError,
-    path: Path | None = None,
+    where: str | Path = "",
     lines: yaml.Node | None = None,
     place: tuple[str | int, ...] = (),
 ) -> str:
-    """What is wrong, one line each: file, line, field, expectation, and what came."""
+    """What is wrong, one line each: file, line, field, expectation, and what came.
+
+    Args:
+        error: of the check.
+        where: the file, perhaps with the line.
+        lines: the file's nodes, which know their lines.
+        place: of what was checked, in the file.
+    """
     said = []
     for fault in error.errors(include_url=False):
-        where = (*place, *fault["loc"])
-        name = ".".join(map(str, where)) or "the whole"
-        start = "" if path is None else f"{path}, line {_line(lines, where)}: "
+        parts = (*place, *fault["loc"])
+        name = ".".join(map(str, parts)) or "the whole"
+        start = f"{where}, line {_line(lines, parts)}: " if lines else f"{where}: " if where else ""
         said.append(f"{start}{name}: {fault['msg']}, got {str(fault['input'])[:100]!r}")
     return "\n".join(said)
 

@@ -19,17 +19,17 @@ def make_target(kind: str, connection: Connection, requests: Sequence[dict[str, 
         requests: one of each entry of the workload, checked.
     """
     if kind == "impasto":
-        from loadtest.targets.impasto import ImpastoTarget
+        from loadtest.targets.impasto import ImpastoTarget  # noqa: PLC0415
 
         return ImpastoTarget(connection, requests)
     if kind == "rest":
-        from loadtest.targets.rest import RestTarget
+        from loadtest.targets.rest import RestTarget  # noqa: PLC0415
 
         return RestTarget(connection, requests)
     if connection.is_http:
-        from loadtest.targets.oip_http import OipHttpTarget
+        from loadtest.targets.oip_http import OipHttpTarget  # noqa: PLC0415
 
         return OipHttpTarget(connection, requests)
-    from loadtest.targets.oip_grpc import OipGrpcTarget
+    from loadtest.targets.oip_grpc import OipGrpcTarget  # noqa: PLC0415
 
     return OipGrpcTarget(connection, requests)

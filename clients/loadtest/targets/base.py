@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
@@ -68,7 +69,8 @@ class Answer(NamedTuple):
         return self.code == OK
 
 
-class StageCount(NamedTuple):
+@dataclass(frozen=True)
+class StageCount:
     """What a server counted of one stage.
 
     Attributes:
@@ -126,4 +128,3 @@ class Target(Protocol):
     async def statistics(self) -> Statistics | None:
         """What the server counted, where its own protocol tells; None where it does not."""
         ...
-

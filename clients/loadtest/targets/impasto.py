@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Self, cast
 
 import grpc
-from impasto.options import GenerateOptions
+from impasto.options import GenerateOptions, Priority
 from impasto.pictures import PictureFormat
-from impasto.options import Priority
 from impasto.v1 import image_service_pb2 as pb
 from impasto.v1.image_service_pb2_grpc import ImageServiceStub
 from impasto.wire import generate_request
@@ -17,6 +16,7 @@ from loadtest.errors import LoadTestError
 from loadtest.targets.base import Answer, Connection, Statistics
 from loadtest.targets.grpc_calls import GrpcCalls
 from loadtest.targets.requests import PictureRequest
+from loadtest.targets.server_name import server_name
 
 
 class ImpastoTarget:
@@ -47,6 +47,7 @@ class ImpastoTarget:
             raise LoadTestError(
                 f"{self._connection.address}: {error.code().name}: {error.details()}"
             ) from error
+        self.server = await server_name(self._calls)
         return self
 
     async def __aexit__(self, *_: object) -> None:

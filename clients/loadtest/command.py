@@ -1,0 +1,197 @@
+"""`impasto load`: from options to a test, and from what it found to files and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from loadtest.errors import LoadTestError, WrongUse
+from loadtest.machine import machine
+from loadtest.objectives import Bound, parsed
+from loadtest.options import (
+    callers_of,
+    check_together,
+    connection_of,
+    load_options,
+    request_of,
+)
+from loadtest.progress import Progress
+from loadtest.results import FORMAT, Result, Target
+from loadtest.runner import Demand, Spec, Trace, schedule_of
+from loadtest.summary import show
+from loadtest.tester import Hunt, Outcome, Tester
+from loadtest.trace import read_trace, write_trace
+from loadtest.workload import Workload, read_workload, single
+
+_NOT_MET, _FAILED = 1, 3
+
+
+class _TestFailed(click.ClickException):
+    """The test could not be done."""
+
+    exit_code = _FAILED
+
+
+class _Load(click.Group):
+    """A group that remembers how it was called."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """As every command does."""
+        called = ("impasto", "load", *_without_secrets(args))
+        context = super().make_context(info_name, args, parent, **extra)
+        context.obj = called
+        return context
+
+
+@click.group(cls=_Load, invoke_without_command=True, context_settings={"show_default": True})
+@load_options
+@click.pass_context
+def load(context: click.Context, /, **given: Any) -> None:
+    r"""Put a load on a server and tell what its callers see.
+
+    \b
+    impasto load --concurrency 4 --style great_wave
+    impasto load --rate 50 --seconds 60 --slo 'p99<50ms' --html report.html
+    impasto load --find-max --slo 'p99<50ms' --style great_wave
+    impasto load --target oip --address localhost:8001 --model add_one --concurrency 1,4,16
+
+    In an open loop (--rate) a call's latency counts from when it was due, so a server that stalls
+    cannot hide those who would have called meanwhile. Calls are never repeated: a refused call is
+    a failed call. Exit code: 0 every --slo holds, 1 one does not, 2 wrong use, 3 the test could
+    not be done or was interrupted.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    try:
+        result = _tested(given, context.obj)
+        _write(result, given)
+    except WrongUse as error:
+        raise click.UsageError(str(error)) from error
+    except LoadTestError as error:
+        raise _TestFailed(str(error)) from error
+    show(result, Console(width=None if Console().is_terminal else 80))
+    if any(run.interrupted for run in result.runs):
+        raise _TestFailed("interrupted")
+    not_found = result.search is not None and result.search.greatest is None
+    if not_found or not all(objective.met for objective in result.objectives):
+        context.exit(_NOT_MET)
+
+
+def _tested(given: dict[str, Any], called: tuple[str, ...]) -> Result:
+    check_together(given)
+    bounds = [parsed(text) for text in given["slos"]]
+    connection = connection_of(given)
+    workload, trace = _calls(given)
+    spec = Spec(
+        kind=given["target"],
+        connection=connection,
+        workload=workload,
+        processes=given["processes"],
+        most_outstanding=given["max_outstanding"],
+        window=given["window"],
+        most_windows=given["max_windows"],
+        seconds=given["seconds"],
+        warm_up=given["warm_up"],
+    )
+    outcome = asyncio.run(_run(given, spec, trace, bounds))
+    return Result(
+        format=FORMAT,
+        command=called,
+        impasto=version("impasto"),
+        machine=machine(),
+        target=Target(kind=spec.kind, address=connection.address, server=outcome.server),
+        workload=workload.model_dump(mode="json"),
+        runs=tuple(outcome.runs),
+        objectives=outcome.objectives,
+        search=outcome.search,
+    )
+
+
+def _calls(given: dict[str, Any]) -> tuple[Workload, Trace | None]:
+    if given["replay"] is not None:
+        return read_trace(given["target"], given["replay"], given["speed"])
+    if given["workload"] is not None:
+        return read_workload(given["target"], given["workload"]), None
+    return single(given["target"], request_of(given)), None
+
+
+async def _run(
+    given: dict[str, Any], spec: Spec, trace: Trace | None, bounds: list[Bound]
+) -> Outcome:
+    display = Progress(Console(stderr=True), given["quiet"])
+    tester = Tester(spec, bounds, given["metrics_url"], display)
+    _stop_by_signals(tester)
+    seed, rate = given["seed"], given["rate"]
+    try:
+        if given["find_max"]:
+            return await tester.hunt(Hunt(rate, given["precision"], given["confirmations"]), seed)
+        if given["concurrency"] is not None:
+            demands = [Demand(seed, callers) for callers in callers_of(given["concurrency"])]
+        else:
+            demands = [Demand(seed, 0, rate or 0.0, given["arrivals"], trace)]
+            _record(given["record"], spec, demands[0])
+        return await tester.measure(demands)
+    except asyncio.CancelledError:
+        raise LoadTestError("interrupted twice; nothing is told") from None
+    finally:
+        display.close()
+
+
+def _stop_by_signals(tester: Tester) -> None:
+    """The first signal ends the measurement, the second everything."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+
+    def end() -> None:
+        if tester.stop.is_set():
+            task.cancel()
+        tester.stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Not everywhere, and not outside of the main thread.
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, end)
+
+
+def _record(path: Path | None, spec: Spec, demand: Demand) -> None:
+    if path is not None:
+        write_trace(path, spec.workload, schedule_of(spec, demand))
+
+
+def _write(result: Result, given: dict[str, Any]) -> None:
+    try:
+        if given["json_file"] is not None:
+            given["json_file"].write_text(result.model_dump_json(indent=1) + "\n")
+        if given["html_file"] is not None:
+            from loadtest.report.html import render  # noqa: PLC0415 - few ask for it
+
+            given["html_file"].write_text(render(result))
+    except OSError as error:
+        raise LoadTestError(f"cannot write a report: {error}") from error
+
+
+def _without_secrets(args: list[str]) -> list[str]:
+    """The arguments, for a file that others read."""
+    shown = []
+    for before, argument in zip(["", *args], args, strict=False):
+        if before == "--api-key":
+            shown.append("...")
+        elif argument.startswith("--api-key="):
+            shown.append("--api-key=...")
+        else:
+            shown.append(argument)
+    return shown

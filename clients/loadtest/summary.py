@@ -1,0 +1,158 @@
+"""What a test found, as text of at most 80 columns."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from loadtest import figures
+from loadtest.percentiles import least_calls
+from loadtest.results import Distribution, Objective, Result, Run, Search, Server
+
+_SHOWN = ("50", "90", "99", "99.9")
+_MOST_ENTRIES = 20
+_BUSY_STAGES = 12
+
+
+def show(result: Result, console: Console) -> None:
+    """Print all of it."""
+    if len(result.runs) > 1:
+        console.print(_overview(result))
+    run = _told(result)
+    version = f" ({result.target.server})" if result.target.server else ""
+    console.print(
+        Text(
+            f"{figures.load(run.load)}: {run.seconds:.1f} s of {result.target.kind} at "
+            f"{result.target.address}{version}",
+            style="bold",
+        )
+    )
+    if run.interrupted:
+        console.print(Text("interrupted; these are the figures until then", style="yellow"))
+    pictures = f", {figures.per_second(run.picture_rate)} pictures/s" if run.pictures else ""
+    console.print(
+        f"{figures.per_second(run.throughput)} answers/s{pictures}; {run.answered} of {run.sent} "
+        "calls answered",
+        highlight=False,
+    )
+    if run.failed:
+        console.print(Text(f"failed: {figures.failures(run.failed)}", style="red"))
+    console.print(_latencies(run))
+    if missing := figures.too_few(run.latency):
+        console.print(f"too few calls (n={run.latency.count}): {missing}", style="dim")
+    _show_stability(run, console)
+    if run.server is not None:
+        console.print(_stages(run.server))
+    for warning in run.client.warnings:
+        console.print(Text(f"WARNING: {warning}", style="yellow"))
+    if result.search is not None:
+        console.print(_found(result.search))
+    for objective in result.objectives:
+        console.print(_verdict(objective))
+
+
+def _told(result: Result) -> Run:
+    """The run that is told of: the last, or the last at the greatest rate."""
+    if result.search is not None and result.search.greatest is not None:
+        greatest = result.search.greatest
+        return result.runs[[step.run for step in result.search.steps if step.rate == greatest][-1]]
+    return result.runs[-1]
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column(columns[0], overflow="fold")
+    for column in columns[1:]:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _latencies(run: Run) -> Table:
+    table = _table("latency, ms", "calls", "mean", *(f"p{name}" for name in _SHOWN), "max")
+    since = "from when they were due" if run.load.mode == "open" else "answered calls"
+    table.add_row(since, *_cells(run.latency))
+    if run.load.mode == "open":
+        table.add_row("from when they were sent", *_cells(run.service_latency), style="dim")
+        table.add_row("sent too late by", *_cells(run.client.lateness), style="dim")
+    if len(run.entries) > 1:
+        for entry in run.entries[:_MOST_ENTRIES]:
+            table.add_row(f"  {entry.name}", *_cells(entry.latency))
+    for code, distribution in run.failed_latency.items():
+        table.add_row(f"  {code}", *_cells(distribution), style="red")
+    return table
+
+
+def _cells(distribution: Distribution) -> list[str]:
+    values = [distribution.mean, *(distribution.percentiles[name] for name in _SHOWN)]
+    return [
+        str(distribution.count),
+        *(figures.milliseconds(value) for value in (*values, distribution.greatest)),
+    ]
+
+
+def _stages(server: Server) -> Table:
+    table = _table("the server's view, ms", "count", "mean", *(f"p{name}" for name in _SHOWN))
+    longest = sorted(server.stages, key=lambda stage: -stage.mean * stage.count)[:_BUSY_STAGES]
+    for stage in longest:
+        cells = [figures.milliseconds(stage.percentiles[name]) for name in _SHOWN]
+        name = f"{stage.stage} {stage.model}".strip()
+        table.add_row(name, str(stage.count), figures.milliseconds(stage.mean), *cells)
+    calls = ", ".join(f"{count} {code}" for code, count in sorted(server.calls.items()))
+    table.caption = f"{server.source}: {calls or 'no calls'}"
+    table.caption_justify = "left"
+    return table
+
+
+def _show_stability(run: Run, console: Console) -> None:
+    steady = run.stability
+    if steady.throughput_spread is None or steady.latency_spread is None:
+        said = "not known whether it was stable: a window without answers"
+    else:
+        said = (
+            f"{'stable' if steady.stable else 'NOT STABLE'} (the last {steady.windows} windows differ "
+            f"by {steady.throughput_spread:.0%} in throughput, {steady.latency_spread:.0%} in mean "
+            f"latency; may by {steady.tolerance:.0%})"
+        )
+    console.print(Text(said, style="dim" if steady.stable else "yellow"))
+
+
+def _overview(result: Result) -> Table:
+    table = _table("run", "answers/s", "failed", "p50 ms", "p99 ms", "")
+    held = {step.run: step.met for step in result.search.steps} if result.search else {}
+    for number, run in enumerate(result.runs):
+        table.add_row(
+            figures.load(run.load),
+            figures.per_second(run.throughput),
+            str(sum(run.failed.values())),
+            figures.milliseconds(run.latency.percentiles["50"]),
+            figures.milliseconds(run.latency.percentiles["99"]),
+            {True: "holds", False: "does not", None: ""}[held.get(number)],
+        )
+    return table
+
+
+def _found(search: Search) -> Text:
+    if search.greatest is None:
+        return Text("no rate was found that holds the objectives", style="red")
+    again = sum(step.confirming and step.rate == search.greatest for step in search.steps)
+    return Text(
+        f"greatest rate that holds: {figures.per_second(search.greatest)} calls/s, confirmed by "
+        f"{again} runs",
+        style="green",
+    )
+
+
+def _verdict(objective: Objective) -> Text:
+    text = objective.text
+    if objective.measured is None:
+        percent = float(text[1:].split("<")[0]) if text.startswith("p") else None
+        needs = f" (needs {least_calls(percent)})" if percent else ""
+        return Text(f"NOT MET {text}: too few calls{needs}, or too many failed", style="red")
+    measured = {
+        "e": f"{objective.measured:.2%}",
+        "t": f"{figures.per_second(objective.measured)}/s",
+    }.get(text.strip()[0], f"{figures.milliseconds(objective.measured)} ms")
+    word, style = ("met", "green") if objective.met else ("NOT MET", "red")
+    return Text(f"{word} {text}: {measured}", style=style)

@@ -1,0 +1,212 @@
+"""A whole test: the target is checked, runs follow each other, and bounds are judged."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from loadtest.errors import LoadTestError
+from loadtest.measurement import Measurement
+from loadtest.objectives import Bound
+from loadtest.percentiles import least_calls
+from loadtest.results import Objective, Run, Search, Step
+from loadtest.runner import Demand, Runner, Spec, Watch
+from loadtest.search import Attempts, greatest_rate
+from loadtest.server_view import View, view_of
+from loadtest.targets import make_target
+from loadtest.targets.base import Target
+
+_PROBE_CALLERS = 16
+_PROBE_SECONDS = 3.0
+_SEARCH_SECONDS = 10.0
+# Entries of a long trace are not all tried beforehand.
+_TRIED_ENTRIES = 20
+
+
+class Display(Protocol):
+    """Who is told what goes on."""
+
+    def begin(self, demand: Demand, seconds: float | None, note: str) -> None:
+        """A run begins, of so many seconds; None: until it is stable."""
+        ...
+
+    def update(self, measurement: Measurement) -> None:
+        """What came so far."""
+        ...
+
+    def end(self, run: Run) -> None:
+        """A run is over."""
+        ...
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """A search for the greatest rate.
+
+    Attributes:
+        start: calls per second; None: half of what a closed loop gets.
+        precision: relative, of the answer.
+        confirmations: runs that must hold in a row at the end.
+    """
+
+    start: float | None
+    precision: float
+    confirmations: int
+
+
+@dataclass
+class Outcome:
+    """What a test found.
+
+    Attributes:
+        server: its name and version.
+        runs: in order.
+        objectives: as they were judged at the end.
+        search: what was tried; None where nothing was searched for.
+    """
+
+    server: str = ""
+    runs: list[Run] = field(default_factory=list)
+    objectives: tuple[Objective, ...] = ()
+    search: Search | None = None
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether it was ended early."""
+        return any(run.interrupted for run in self.runs)
+
+
+class Tester:
+    """One test.
+
+    Args:
+        spec: of all runs.
+        bounds: what must hold.
+        metrics_url: of the server's metrics; None: where they usually are.
+        display: is told what goes on.
+    """
+
+    def __init__(
+        self, spec: Spec, bounds: Sequence[Bound], metrics_url: str | None, display: Display
+    ) -> None:
+        self._spec = spec
+        self._bounds = bounds
+        self._metrics_url = metrics_url
+        self._display = display
+        self.stop = asyncio.Event()
+        self.outcome = Outcome()
+
+    async def measure(self, demands: Sequence[Demand]) -> Outcome:
+        """One run after the other.
+
+        Raises:
+            LoadTestError: the test cannot be done.
+        """
+        async with self._target() as target:
+            view = await self._prepared(target)
+            for demand in demands:
+                if self.stop.is_set():
+                    break
+                await self._run(self._spec, demand, view)
+        self.outcome.objectives = self._judged(self.outcome.runs[-1])
+        return self.outcome
+
+    async def hunt(self, hunt: Hunt, seed: int) -> Outcome:
+        """Search for the greatest rate.
+
+        Raises:
+            LoadTestError: the test cannot be done.
+        """
+        async with self._target() as target:
+            view = await self._prepared(target)
+            start = hunt.start or await self._probed(seed)
+            await self._hunt(greatest_rate(start, hunt.precision, hunt.confirmations), seed, view)
+        return self.outcome
+
+    async def _hunt(self, attempts: Attempts, seed: int, view: View | None) -> None:
+        steps: list[Step] = []
+        held: bool | None = None
+        greatest = None
+        while not self.stop.is_set():
+            try:
+                attempt = attempts.send(held)
+            except StopIteration as end:
+                greatest = end.value
+                break
+            seed += 1
+            demand = Demand(seed, rate=attempt.rate)
+            note = "confirming" if attempt.confirming else "searching"
+            run = await self._run(self._long_enough(attempt.rate), demand, view, note)
+            held = all(objective.met for objective in self._judged(run))
+            if not run.interrupted:
+                steps.append(
+                    Step(
+                        rate=attempt.rate,
+                        met=held,
+                        confirming=attempt.confirming,
+                        run=len(self.outcome.runs) - 1,
+                    )
+                )
+        self.outcome.search = Search(greatest=greatest, steps=tuple(steps))
+        told = [step.run for step in steps if step.rate == greatest] or [-1]
+        self.outcome.objectives = self._judged(self.outcome.runs[told[-1]])
+
+    def _target(self) -> Target:
+        requests = [entry.request for entry in self._spec.workload.entries]
+        return make_target(self._spec.kind, self._spec.connection, requests)
+
+    async def _prepared(self, target: Target) -> View | None:
+        """See that every kind of request is answered, and find the server's own view.
+
+        Raises:
+            LoadTestError: one is not.
+        """
+        self.outcome.server = target.server
+        for number, entry in enumerate(self._spec.workload.entries[:_TRIED_ENTRIES]):
+            answer = await target.call(number, 0)
+            # Of a server that is busy just now the test will tell how busy.
+            if not answer.is_good and answer.code != "RESOURCE_EXHAUSTED":
+                raise LoadTestError(
+                    f"{self._spec.connection.address} refuses the workload's {entry.name!r}: "
+                    f"{answer.code}: {answer.details}"
+                )
+        return await view_of(self._spec.kind, self._spec.connection, target, self._metrics_url)
+
+    async def _probed(self, seed: int) -> float:
+        """Half of what callers get who wait for their answers."""
+        spec = dataclasses.replace(self._spec, seconds=_PROBE_SECONDS)
+        demand = Demand(seed, callers=_PROBE_CALLERS)
+        self._display.begin(demand, _PROBE_SECONDS, "looking for a rate to start from")
+        run = await Runner(spec, demand, None, self._watch()).run()
+        self._display.end(run)
+        if not run.throughput:
+            raise LoadTestError(
+                f"no call was answered well, but {run.failed or 'none came back'}; "
+                "there is no rate to start from"
+            )
+        return run.throughput / 2
+
+    async def _run(self, spec: Spec, demand: Demand, view: View | None, note: str = "") -> Run:
+        seconds = spec.seconds if demand.trace is None else demand.trace.seconds
+        self._display.begin(demand, seconds, note)
+        run = await Runner(spec, demand, view, self._watch()).run()
+        self._display.end(run)
+        self.outcome.runs.append(run)
+        return run
+
+    def _watch(self) -> Watch:
+        return Watch(self.stop, self._display.update)
+
+    def _long_enough(self, rate: float) -> Spec:
+        """A run that makes calls enough for the percentiles that are bounded."""
+        percents = [bound.percent for bound in self._bounds if bound.kind == "percentile"]
+        calls = max((least_calls(percent) for percent in percents), default=0)
+        least = self._spec.seconds or _SEARCH_SECONDS
+        return dataclasses.replace(self._spec, seconds=max(least, math.ceil((calls + 1) / rate)))
+
+    def _judged(self, run: Run) -> tuple[Objective, ...]:
+        return tuple(bound.judged(run) for bound in self._bounds)
