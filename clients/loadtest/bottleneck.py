@@ -27,8 +27,8 @@ def warnings(
     late = client.lateness.percentiles.get("99")
     if late is not None and late > max(_LATE_SECONDS, _LATE_SHARE * (median or 0)):
         said.append(
-            f"calls left late: 1 % of them {1e3 * late:.1f} ms or more after they were due, which is "
-            "part of their latency; use more --processes, or a machine of its own for the load "
+            f"calls left late: 1 % of them {1e3 * late:.1f} ms or more after they were due, which "
+            "is part of their latency; use more --processes, or a machine of its own for the load "
             "tester"
         )
     if client.busiest > _BUSY_SHARE:

@@ -111,9 +111,9 @@ def _show_stability(run: Run, console: Console) -> None:
         said = "not known whether it was stable: a window without answers"
     else:
         said = (
-            f"{'stable' if steady.stable else 'NOT STABLE'} (the last {steady.windows} windows differ "
-            f"by {steady.throughput_spread:.0%} in throughput, {steady.latency_spread:.0%} in mean "
-            f"latency; may by {steady.tolerance:.0%})"
+            f"{'stable' if steady.stable else 'NOT STABLE'}: the last {steady.windows} windows "
+            f"differ by {steady.throughput_spread:.0%} in throughput, {steady.latency_spread:.0%} in mean "
+            f"latency ({steady.tolerance:.0%} may be)"
         )
     console.print(Text(said, style="dim" if steady.stable else "yellow"))
 
