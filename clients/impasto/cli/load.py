@@ -7,6 +7,12 @@ from typing import Any
 import click
 
 
+class _NotInstalled(click.ClickException):
+    """Exits as the load tester does when a test cannot be done."""
+
+    exit_code = 3
+
+
 class _Load(click.Command):
     """Stands for the load tester until somebody uses it."""
 
@@ -25,7 +31,7 @@ class _Load(click.Command):
         try:
             from loadtest.command import load as real  # noqa: PLC0415 - of an extra
         except ModuleNotFoundError as error:
-            raise click.ClickException(
+            raise _NotInstalled(
                 f"the load tester needs {error.name}, which is not installed; "
                 "pip install 'impasto[load]'"
             ) from error

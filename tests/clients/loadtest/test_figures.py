@@ -163,9 +163,7 @@ def test_the_search_finds_a_known_capacity_from_anywhere(start: float, capacity:
 
 def test_what_is_not_confirmed_goes_down_a_step() -> None:
     lucky = 100.0
-    rate, tried = found(
-        80, lambda attempt: attempt.rate <= (90 if attempt.confirming else lucky)
-    )
+    rate, tried = found(80, lambda attempt: attempt.rate <= (90 if attempt.confirming else lucky))
     assert rate is not None
     assert 90 / 1.03 <= rate <= 90
     assert tried[-1].confirming

@@ -19,9 +19,7 @@ def measured(tmp_path: Path, *flags: str) -> Result:
     path = tmp_path / "result.json"
     with small_server(stall_at=_STALL_AT) as address:
         command = ["load", "--address", address, "--quiet", "--warm-up", "0.2", *flags]
-        done = CliRunner().invoke(
-            main, [*command, "--seconds", str(_SECONDS), "--json", str(path)]
-        )
+        done = CliRunner().invoke(main, [*command, "--seconds", str(_SECONDS), "--json", str(path)])
     assert done.exit_code == 0, done.output
     return Result.model_validate_json(path.read_text())
 
