@@ -30,7 +30,7 @@ class SmallService(ImageServiceServicer):
         self.calls = 0
         self.under_way = 0
 
-    async def Generate(self, request: GenerateRequest, context) -> GenerateResponse:
+    async def Generate(self, request: GenerateRequest, context) -> GenerateResponse:  # noqa: N802
         self.calls += 1
         if self.calls == self.stall_at:
             time.sleep(STALL_SECONDS)
@@ -48,7 +48,7 @@ async def serve(stall_at: int, most: int) -> None:
     add_ImageServiceServicer_to_server(SmallService(stall_at, most), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    print(f"ready: 127.0.0.1:{port}", flush=True)
+    print(f"ready: 127.0.0.1:{port}", flush=True)  # noqa: T201
     await server.wait_for_termination()
 
 

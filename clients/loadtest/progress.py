@@ -113,10 +113,8 @@ def line(window: Window) -> str:
     """One window in words."""
     shown = [f"{figures.per_second(window.answered / window.seconds)}/s"]
     for name in ("50", "90", "99"):
-        value = window.percentiles[name]
-        shown.append(
-            f"p{name} too few calls" if value is None else f"p{name} {figures.milliseconds(value)}"
-        )
+        shown.append(f"p{name} {figures.milliseconds(window.percentiles[name])}")
+    shown[-1] += " ms"
     if window.failed:
-        shown.append(f"failed: {figures.failures(window.failed)}")
+        shown.append(f"{sum(window.failed.values())} failed")
     return "  ".join(shown)

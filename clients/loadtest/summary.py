@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loadtest import figures
-from loadtest.percentiles import least_calls
+from loadtest.percentiles import least_calls, tells
 from loadtest.results import Distribution, Objective, Result, Run, Search, Server
 
 _SHOWN = ("50", "90", "99", "99.9")
@@ -50,7 +50,7 @@ def show(result: Result, console: Console) -> None:
     if result.search is not None:
         console.print(_found(result.search))
     for objective in result.objectives:
-        console.print(_verdict(objective))
+        console.print(_verdict(objective, run))
 
 
 def _told(result: Result) -> Run:
@@ -112,8 +112,8 @@ def _show_stability(run: Run, console: Console) -> None:
     else:
         said = (
             f"{'stable' if steady.stable else 'NOT STABLE'}: the last {steady.windows} windows "
-            f"differ by {steady.throughput_spread:.0%} in throughput, {steady.latency_spread:.0%} in mean "
-            f"latency ({steady.tolerance:.0%} may be)"
+            f"differ by {steady.throughput_spread:.0%} in throughput, {steady.latency_spread:.0%} in "
+            f"mean latency ({steady.tolerance:.0%} may be)"
         )
     console.print(Text(said, style="dim" if steady.stable else "yellow"))
 
@@ -144,15 +144,23 @@ def _found(search: Search) -> Text:
     )
 
 
-def _verdict(objective: Objective) -> Text:
+def _verdict(objective: Objective, run: Run) -> Text:
     text = objective.text
     if objective.measured is None:
-        percent = float(text[1:].split("<")[0]) if text.startswith("p") else None
-        needs = f" (needs {least_calls(percent)})" if percent else ""
-        return Text(f"NOT MET {text}: too few calls{needs}, or too many failed", style="red")
+        return Text(f"NOT MET {text}: {_untold(text, run)}", style="red")
     measured = {
         "e": f"{objective.measured:.2%}",
         "t": f"{figures.per_second(objective.measured)}/s",
     }.get(text.strip()[0], f"{figures.milliseconds(objective.measured)} ms")
     word, style = ("met", "green") if objective.met else ("NOT MET", "red")
     return Text(f"{word} {text}: {measured}", style=style)
+
+
+def _untold(text: str, run: Run) -> str:
+    """Why a bound cannot be judged."""
+    percent = float(text.strip()[1:].split("<")[0]) if text.strip().startswith("p") else None
+    if percent is None:
+        return "no call was answered"
+    if not tells(percent, run.sent):
+        return f"too few calls (n={run.sent}, needs {least_calls(percent)})"
+    return f"{sum(run.failed.values())} of {run.sent} calls failed, and are slower than any bound"

@@ -205,10 +205,10 @@ def test_it_ends_when_it_is_stable_and_not_much_later(tmp_path: Path) -> None:
 def test_ctrl_c_tells_what_was_measured_until_then(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     with small_server() as address:
+        flags = ["--address", address, "--rate", "50", "--seconds", "60", "--warm-up", "0"]
+        flags += ["--window", "0.2", "--json", str(path)]
         process = subprocess.Popen(
-            [sys.executable, "-c", "from impasto.cli import main; main()", "load"]
-            + ["--address", address, "--rate", "50", "--seconds", "60", "--warm-up", "0"]
-            + ["--window", "0.2", "--json", str(path)],
+            [sys.executable, "-c", "from impasto.cli import main; main()", "load", *flags],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

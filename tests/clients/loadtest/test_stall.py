@@ -1,7 +1,7 @@
 """What a load tester is for: a server that stalls for a second cannot hide it.
 
-The server answers after 2 ms, but for one second in the middle of the test, when it does nothing. Of
-600 callers who come on their own, 150 come in that second and wait up to a second; of a lone
+The server answers after 2 ms, but for one second in the middle of the test, when it does nothing.
+Of 600 callers who come on their own, 150 come in that second and wait up to a second; of a lone
 caller's calls, a single one does.
 """
 
