@@ -1,0 +1,154 @@
+"""What a load test found, in a sentence, and what to know before one believes it."""
+
+from __future__ import annotations
+
+from loadtest.report import figures
+from loadtest.results import Result, Run
+
+# From these on, the best that was told goes into the sentence.
+_NAMED = ("99", "95", "90", "50")
+# A load test that cannot tell these was too short.
+_EXPECTED = 99
+
+
+def judged(result: Result) -> Run | None:
+    """The run that the objectives are about: the greatest rate's of a search, else the last."""
+    if result.search:
+        greatest = [s for s in result.search.steps if s.met and s.rate == result.search.greatest]
+        numbers = [step.run for step in greatest or result.search.steps]
+        return result.runs[numbers[-1]] if numbers and numbers[-1] < len(result.runs) else None
+    return result.runs[-1] if result.runs else None
+
+
+def sentence(result: Result) -> str:
+    """The verdict, for somebody who has never read a load test's report."""
+    run = judged(result)
+    if run is None:
+        return "Nothing was measured."
+    told = f"{_pace(run)}{_latency(run)}{_failures(run)}"
+    if result.search:
+        told = f"{_found(result)} {told}"
+    elif len(result.runs) > 1:
+        told = f"With {figures.load(run.load)}: {told[0].lower()}{told[1:]}"
+    return f"{told}{_objectives(result)}."
+
+
+def held(result: Result) -> bool | None:
+    """Whether all objectives held; None where there were none."""
+    if not result.objectives:
+        return None
+    return all(objective.met for objective in result.objectives)
+
+
+def warnings(result: Result) -> tuple[str, ...]:
+    """What speaks against believing the figures, of all runs."""
+    several = len(result.runs) > 1
+    told = []
+    for number, run in enumerate(result.runs, start=1):
+        prefix = f"Run {number}, {figures.load(run.load)}: " if several else ""
+        told += [f"{prefix}{text}" for text in run_warnings(run)]
+    return tuple(told)
+
+
+def run_warnings(run: Run) -> tuple[str, ...]:
+    """The same of one run."""
+    kinds = (_interrupted, _client, _unsteady, _few, _silent, _failing)
+    return tuple(text for told_by in kinds for text in told_by(run))
+
+
+def _pace(run: Run) -> str:
+    if not run.sent:
+        return "No call was made"
+    if not run.answered:
+        return f"None of {figures.plural(run.sent, 'call')} was answered"
+    if run.pictures:
+        return f"{figures.short(run.picture_rate)} pictures per second"
+    return f"{figures.short(run.throughput)} calls per second"
+
+
+def _latency(run: Run) -> str:
+    known = [p for p in _NAMED if run.latency.percentiles.get(p) is not None]
+    if not known:
+        return ""
+    value = figures.short((run.latency.percentiles[known[0]] or 0) * 1000)
+    return f", {figures.part_of_calls(known[0])} within {value} ms"
+
+
+def _failures(run: Run) -> str:
+    failed = sum(run.failed.values())
+    if not failed or not run.answered:
+        return ""
+    return f", {figures.share(failed / (failed + run.answered))} of the calls failed"
+
+
+def _found(result: Result) -> str:
+    search = result.search
+    if search is None or search.greatest is None:
+        return "Not even the least rate held the objectives."
+    confirmed = sum(s.confirming and s.met and s.rate == search.greatest for s in search.steps)
+    times = figures.plural(confirmed, "time")
+    rate = figures.short(search.greatest)
+    return f"{rate} calls per second is the greatest rate that held (confirmed {times})."
+
+
+def _objectives(result: Result) -> str:
+    if not result.objectives:
+        return ""
+    missed = [objective.text for objective in result.objectives if not objective.met]
+    if not missed:
+        return "; all objectives held" if len(result.objectives) > 1 else "; the objective held"
+    return f"; not held: {', '.join(missed)}"
+
+
+def _interrupted(run: Run) -> list[str]:
+    if not run.interrupted:
+        return []
+    return [f"Interrupted: the figures are of the {figures.short(run.seconds)} s until then."]
+
+
+def _client(run: Run) -> list[str]:
+    return [f"The load tester was in the way: {text}" for text in run.client.warnings]
+
+
+def _unsteady(run: Run) -> list[str]:
+    stability = run.stability
+    if stability.stable or not run.sent:
+        return []
+    windows = figures.plural(stability.windows, "window")
+    if stability.throughput_spread is None or stability.latency_spread is None:
+        return [f"Not steady: there were no {windows} with answers to compare. Measure longer."]
+    return [
+        f"Not steady: over the last {windows} throughput differed by "
+        f"{figures.share(stability.throughput_spread)} and mean latency by "
+        f"{figures.share(stability.latency_spread)}; up to {figures.percent(stability.tolerance)} "
+        "would be. Measure longer, or warm up longer."
+    ]
+
+
+def _few(run: Run) -> list[str]:
+    # That the last thousandth is not known is usual, and stands in the table.
+    known = run.latency.percentiles.items()
+    untold = [p for p, value in known if value is None and float(p) <= _EXPECTED]
+    if not untold or not run.sent:
+        return []
+    return [
+        f"No latency of {percent} % of the calls: {figures.too_few(run.latency.count, percent)}."
+        for percent in sorted(untold, key=float)
+    ]
+
+
+def _silent(run: Run) -> list[str]:
+    silent = [w for w in run.windows if w.sent and not w.answered and not w.failed]
+    if not silent:
+        return []
+    first = figures.digits(silent[0].start)
+    windows = figures.plural(len(silent), "window")
+    return [f"The server went silent: {windows} without an answer, the first at {first} s."]
+
+
+def _failing(run: Run) -> list[str]:
+    failed = sum(run.failed.values())
+    if not failed:
+        return []
+    codes = ", ".join(f"{figures.count(n)} {code}" for code, n in run.failed.items())
+    return [f"{figures.plural(failed, 'call')} failed: {codes}. Latency is of the answered ones."]
