@@ -7,12 +7,13 @@ from enum import StrEnum
 
 import numpy as np
 
-# Three against three cannot show anything: of their 20 divisions one alone is 5 %.
-LEAST_WINDOWS = 4
+# Four against four cannot show it: of their 70 divisions two alone are more than 1 %.
+LEAST_WINDOWS = 5
 _SHUFFLES = 4000
 _SEED = 0
-_CHANCE = 0.05
-_DEVIATIONS = 1.96
+# A comparison has several figures, and each of them its chance to look changed.
+_CHANCE = 0.01
+_DEVIATIONS = 2.58
 
 
 class Noise(StrEnum):
@@ -27,7 +28,7 @@ def of_windows(before: Sequence[float], after: Sequence[float]) -> Noise:
     """Compare one figure of each window, by a permutation test of the difference of the means.
 
     If the windows were of one and the same run, any division of them would be as likely as this
-    one. Where fewer than one division in 20 differs as much, the difference is beyond the noise.
+    one. Where fewer than one division in 100 differs as much, the difference is beyond the noise.
     It knows nothing of what differs between two runs of the same server.
     """
     if min(len(before), len(after)) < LEAST_WINDOWS:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from loadtest.report import figures
-from loadtest.report.spectrum import position
+from loadtest.report.spectrum import end_of, position
 
 # A greatest value so many times the least needs a logarithmic axis to show both.
 _WIDE = 8
@@ -66,7 +66,7 @@ def for_latency(values: Iterable[float]) -> Scale:
 
 def for_percentiles(calls: int) -> Scale:
     """The axis of a percentile spectrum of so many calls, up to the slowest one."""
-    high = max(position(1 - 0.5 / max(calls, 1)), 1.0)
+    high = max(end_of(calls), 1.0)
     marks = ["50", "90", "99", "99.9", "99.99", "99.999", "99.9999"]
     places = [(position(float(mark) / 100), f"{mark} %") for mark in marks]
     return Scale(0, high, tuple(place for place in places if place[0] <= high))

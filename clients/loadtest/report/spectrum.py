@@ -22,6 +22,11 @@ def position(fraction: float) -> float:
     return -math.log10(1 - fraction)
 
 
+def end_of(calls: int) -> float:
+    """Where the slowest of so many calls stands, short of 100 %."""
+    return position(1 - 0.5 / max(calls, 1))
+
+
 def spectrum(distribution: Distribution) -> list[tuple[float, float]]:
     """Points of the spectrum: position on the axis and seconds, ascending in both.
 
@@ -29,7 +34,7 @@ def spectrum(distribution: Distribution) -> list[tuple[float, float]]:
         distribution: with a histogram of microseconds.
 
     Raises:
-        ValueError: if its histogram is not HdrHistogram's text.
+        ValueError: if its histogram is not HdrHistogram's text, or empty.
     """
     if not distribution.count or not distribution.histogram:
         return []
@@ -38,25 +43,13 @@ def spectrum(distribution: Distribution) -> list[tuple[float, float]]:
     # The decoder raises whatever base64, zlib and its own checks raise.
     except Exception as error:
         raise ValueError(f"a histogram is not HdrHistogram's compressed text: {error}") from error
-    total = histogram.get_total_count()
-    points: list[tuple[float, float]] = []
-    below = 0
-    for item in histogram.get_recorded_iterator():
-        here = item.count_at_value_iterated_to
-        # The middle of the calls of this value: the slowest call, too, stands short of 100 %.
-        middle = (below + here / 2) / total
-        points.append((position(middle), item.value_iterated_to / _MICROSECONDS))
-        below += here
-    return _thinned(points)
-
-
-def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """As many of them as can be seen, the first and the last among them."""
-    if len(points) <= _POINTS:
-        return points
-    least = (points[-1][0] - points[0][0]) / _POINTS
-    kept = [points[0]]
-    for point in points[1:-1]:
-        if point[0] - kept[-1][0] >= least:
-            kept.append(point)
-    return [*kept, points[-1]]
+    if not histogram.get_total_count():
+        raise ValueError(f"a histogram is empty, though it is of {distribution.count} calls")
+    end = end_of(distribution.count)
+    places = [end * i / _POINTS for i in range(_POINTS + 1)]
+    percents = [100 * (1 - 10**-place) for place in places]
+    values = histogram.get_percentile_to_value_dict(percents)
+    return [
+        (place, values[percent] / _MICROSECONDS)
+        for place, percent in zip(places, percents, strict=True)
+    ]
