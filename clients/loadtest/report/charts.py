@@ -63,7 +63,7 @@ def throughput(run: Run) -> Chart | None:
     rates = [y for line in lines for _, y in line.points if y is not None]
     end = _end(run.windows)
     drawing = Drawing(
-        f"Calls per second over {figures.digits(end)} s: {figures.rate(run.throughput)} answered",
+        f"Calls per second over {figures.short(end)} s: {figures.rate(run.throughput)} answered",
         between(0, end),
         from_zero(rates),
         "seconds of the measurement",
@@ -92,7 +92,7 @@ def latency_over_time(run: Run) -> Chart | None:
         return None
     y, end = for_latency(values), _end(run.windows)
     drawing = Drawing(
-        f"Latency over {figures.digits(end)} s, by window",
+        f"Latency over {figures.short(end)} s, by window",
         between(0, end),
         y,
         "seconds of the measurement",

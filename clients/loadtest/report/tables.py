@@ -94,7 +94,7 @@ def windows(run: Run) -> Table | None:
     head = ("from", "sent", "answered", "failed", "pictures", "mean", *map(_row_name, percents))
     hidden = len(run.windows) - len(rows)
     note = f"{figures.plural(hidden, 'more window')} in the JSON file." if hidden else ""
-    length = figures.digits(run.windows[0].seconds)
+    length = figures.short(run.windows[0].seconds)
     return Table(f"Windows of {length} s; latency, ms", head, rows, (), note)
 
 
@@ -221,7 +221,7 @@ def _entry(entry: Entry, percents: list[str]) -> tuple[str, ...]:
 def _window(window: Window, percents: list[str]) -> tuple[str, ...]:
     failed = ", ".join(f"{figures.count(n)} {code}" for code, n in window.failed.items())
     return (
-        f"{figures.digits(window.start)} s",
+        f"{figures.short(window.start)} s",
         figures.count(window.sent),
         figures.count(window.answered),
         failed or "0",
