@@ -139,7 +139,7 @@ def _run_facts(run: Run) -> tuple[tuple[str, str], ...]:
         mode = "calls are sent when they are due, answered or not (open loop)"
     facts = [
         ("Load", f"{figures.load(run.load)}: {mode}; seed {run.load.seed}"),
-        ("Measured", f"{run.started:%Y-%m-%d %H:%M:%S %Z}, for {figures.digits(run.seconds)} s"),
+        ("Measured", f"{run.started:%Y-%m-%d %H:%M:%S %Z}, for {figures.short(run.seconds)} s"),
         (
             "Calls",
             f"{figures.count(run.sent)} sent, {figures.count(run.answered)} answered"

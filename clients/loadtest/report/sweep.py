@@ -103,7 +103,7 @@ def _drawn(
         drawing.line(line)
         for x, y in line.points:
             if y is not None:
-                drawing.dot(x, y, line.style, f"{figures.digits(x)}: {line.name} {told(y)}")
+                drawing.dot(x, y, line.style, f"{figures.short(x)}: {line.name} {told(y)}")
     legend = tuple((line.name, line.style) for line in lines)
     return Chart(title, legend, drawing.markup())
 

@@ -141,7 +141,7 @@ def _silent(run: Run) -> list[str]:
     silent = [w for w in run.windows if w.sent and not w.answered and not w.failed]
     if not silent:
         return []
-    first = figures.digits(silent[0].start)
+    first = figures.short(silent[0].start)
     windows = figures.plural(len(silent), "window")
     return [f"The server went silent: {windows} without an answer, the first at {first} s."]
 
