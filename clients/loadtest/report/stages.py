@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import SubElement
 
@@ -9,8 +10,20 @@ from markupsafe import Markup
 
 from loadtest.report import figures
 from loadtest.report.chart import WIDTH, canvas, finished
-from loadtest.results import Run
+from loadtest.results import Run, Stage
 
+# The way of a call; what is not known here lies in its middle.
+_ORDER = {
+    "admission": 0,
+    "style_encoder": 1,
+    "generator": 2,
+    "discriminator": 3,
+    "stylizer": 5,
+    "encode": 6,
+    "store": 7,
+}
+_MIDDLE = 4
+_QUEUE = "queue"
 _COLOURS = 8
 _HEIGHT, _BAR_HEIGHT = 66, 40
 # Narrower pieces have no room for their share.
@@ -43,7 +56,7 @@ def parts(run: Run) -> tuple[Part, ...]:
         found.append(Part("waiting to be sent", latency - service, "waiting"))
     found += [
         Part(_name(stage.stage, stage.model), stage.mean * stage.count / calls, f"c{i % _COLOURS}")
-        for i, stage in enumerate(server.stages)
+        for i, stage in enumerate(in_order(server.stages))
     ]
     known = sum(part.seconds for part in found)
     if latency > known:
@@ -51,6 +64,17 @@ def parts(run: Run) -> tuple[Part, ...]:
             Part("the rest: network, client and what no stage times", latency - known, "rest")
         )
     return tuple(found)
+
+
+def in_order(stages: Sequence[Stage]) -> list[Stage]:
+    """Stages as a call goes through them: a model's queue before its computation."""
+    roles = {s.model: _ORDER.get(s.stage, _MIDDLE) for s in stages if s.stage != _QUEUE}
+
+    def place(stage: Stage) -> tuple[int, str, bool]:
+        role = roles.get(stage.model, _MIDDLE) if stage.model else _ORDER.get(stage.stage, _MIDDLE)
+        return role, stage.model, stage.stage != _QUEUE
+
+    return sorted(stages, key=place)
 
 
 def draw(split: tuple[Part, ...], mean: float) -> Markup:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loadtest.percentiles import least_calls
 from loadtest.report import figures
-from loadtest.report.stages import Part
+from loadtest.report.stages import Part, in_order
 from loadtest.results import Distribution, Entry, Result, Run, Server, Window
 
 # A table of more windows would not be read; the JSON file has them all.
@@ -122,7 +122,7 @@ def stages(server: Server) -> Table | None:
             figures.milliseconds(stage.mean),
             *_brief(stage.percentiles, percents),
         )
-        for stage in server.stages
+        for stage in in_order(server.stages)
     )
     head = ("stage", "model", "count", "mean", *map(_row_name, percents))
     coarse = "Percentiles are read off the server's buckets and as coarse as these."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loadtest.percentiles import least_calls
 from loadtest.report import figures
 from loadtest.results import Result, Run
 
@@ -131,10 +132,11 @@ def _few(run: Run) -> list[str]:
     untold = [p for p, value in known if value is None and float(p) <= _EXPECTED]
     if not untold or not run.sent:
         return []
-    return [
-        f"No latency of {percent} % of the calls: {figures.too_few(run.latency.count, percent)}."
+    needs = ", ".join(
+        f"{percent} % (needs {figures.count(least_calls(float(percent)))})"
         for percent in sorted(untold, key=float)
-    ]
+    )
+    return [f"Too few calls (n={figures.count(run.latency.count)}) to tell {needs}."]
 
 
 def _silent(run: Run) -> list[str]:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from load_results import TARGET, result, run, search, times
+from load_results import STAGES, TARGET, result, run, search, times
 from loadtest.report import figures, stages
 from loadtest.report.html import render
 from loadtest.report.scales import for_latency, for_percentiles, from_zero
@@ -129,7 +129,7 @@ def test_every_figure_of_the_file_is_in_the_page(full: Result) -> None:
 def test_a_percentile_of_too_few_calls_is_explained_and_not_told() -> None:
     page = Page(render(result(run(rate=10, seconds=20))))
     assert "99 % too few calls (n=200, needs 459)" in page.text
-    assert "No latency of 99 % of the calls: too few calls (n=200, needs 459)." in page.text
+    assert "Too few calls (n=200) to tell 99 % (needs 459)." in page.text
     assert "95 of 100 calls within" in page.text
 
 
@@ -223,6 +223,13 @@ def test_stages_that_overlap_say_so() -> None:
     split = stages.parts(slow)
     assert slow.latency.mean is not None
     assert sum(part.seconds for part in split) == pytest.approx(slow.latency.mean)
+
+
+def test_stages_stand_in_the_order_of_a_call() -> None:
+    whole = run()
+    assert whole.server is not None
+    named = [(s.stage, s.model) for s in stages.in_order(whole.server.stages[::-1])]
+    assert named == [(stage, model) for stage, model, _ in STAGES]
 
 
 def test_without_metrics_there_is_no_split() -> None:
