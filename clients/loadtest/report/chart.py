@@ -30,7 +30,7 @@ class Series:
 
     Attributes:
         name: for the legend.
-        style: class of the style sheet, which gives colour and dashes: "s1" to "s5", or "bad".
+        style: class of the style sheet, which gives colour and dashes: "s1" to "s4", or "bad".
         points: in the axes' values, from left to right; None leaves a gap.
     """
 

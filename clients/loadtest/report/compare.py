@@ -251,7 +251,7 @@ def _windows(
     if noise is not Noise.UNKNOWN:
         return noise, ""
     counts = " and ".join(str(len(values)) for values in known)
-    return noise, f"{counts} windows {having}, needs {LEAST_WINDOWS} each"
+    return noise, f"{counts} windows {having}, needs {LEAST_WINDOWS} each (more --seconds)"
 
 
 def _change(

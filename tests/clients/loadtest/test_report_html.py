@@ -290,7 +290,7 @@ def test_contrast_holds_in_both_themes() -> None:
         assert contrast(colours["soft"], card) >= 4.5
         assert contrast(colours["warn"], warned) >= 4.5
         for name in [*(f"c{i}" for i in range(8)), "waiting", "rest"]:
-            assert contrast(colours[name], page) >= 2.2, name
+            assert contrast(colours[name], page) >= 3, name
 
 
 def contrast(one: str, other: str) -> float:
