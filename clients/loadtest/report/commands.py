@@ -65,6 +65,8 @@ def compare(
     """
     one, other = _usable(lambda: read(before)), _usable(lambda: read(after))
     comparison = compare_results(one, other)
+    if fail_over is not None and not comparison.pairs and not comparison.greatest:
+        raise click.UsageError("nothing to judge by --fail-over: no load is in both files")
     if data:
         _write(data, comparison.model_dump_json(indent=2) + "\n")
     if page:

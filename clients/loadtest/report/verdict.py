@@ -36,6 +36,8 @@ def sentence(result: Result) -> str:
 
 def held(result: Result) -> bool | None:
     """Whether all objectives held; None where there were none."""
+    if result.search and result.search.greatest is None:
+        return False
     if not result.objectives:
         return None
     return all(objective.met for objective in result.objectives)

@@ -183,6 +183,13 @@ def test_the_command_writes_for_people_and_machines(
     assert "<script" not in content
 
 
+def test_nothing_to_judge_is_no_success(base: Result, tmp_path: Path) -> None:
+    path = saved(base.model_copy(update={"runs": ()}), tmp_path / "none.json")
+    assert called(path, path).exit_code == 0
+    ended = called(path, path, "--fail-over", "5%")
+    assert (ended.exit_code, "no load is in both files" in ended.output) == (2, True)
+
+
 def test_a_report_can_be_made_again(base: Result, tmp_path: Path) -> None:
     path, page = saved(base, tmp_path / "one.json"), tmp_path / "page.html"
     ended = CliRunner().invoke(report, [str(path), "--html", str(page)])

@@ -199,7 +199,8 @@ def test_a_search_shows_its_rates_and_what_it_found(found: Result) -> None:
 def test_a_search_that_found_nothing(found: Result) -> None:
     assert found.search is not None
     nothing = found.search.model_copy(update={"greatest": None})
-    text = Page(render(found.model_copy(update={"search": nothing}))).text
+    text = Page(render(found.model_copy(update={"search": nothing, "objectives": ()}))).text
+    assert "not held Not even" in text
     assert "Not even the least rate held the objectives." in text
 
 
