@@ -169,8 +169,8 @@ def _spectrum_note(run: Run, doubtful: bool) -> str:
     note = "Read: so many percent of the calls took at most so long."
     if run.load.mode == "open":
         note += (
-            " Where the lines part, calls were sent late because the caller was kept waiting; "
-            "a tester that counts from sending would hide it."
+            " Where the lines part, calls were sent later than they were due; a tester that counts "
+            "from sending would hide that wait."
         )
     if doubtful:
         note += " Shaded: too few calls to tell."
