@@ -129,12 +129,25 @@ def bare_server() -> Iterator[str]:
 @contextmanager
 def triton(models: Path, core: int | None = None) -> Iterator[str]:
     """Triton from pip with its stand-in backend; yields its gRPC address."""
-    grpc_port, http_port = free_ports(2)
+    with _running_triton(models, core) as (grpc_port, _):
+        yield f"127.0.0.1:{grpc_port}"
+
+
+@contextmanager
+def triton_http(models: Path) -> Iterator[str]:
+    """The same; yields its URL."""
+    with _running_triton(models, None) as (_, http_port):
+        yield f"http://127.0.0.1:{http_port}"
+
+
+@contextmanager
+def _running_triton(models: Path, core: int | None) -> Iterator[Sequence[int]]:
+    ports = grpc_port, http_port = free_ports(2)
     command = [str(TRITON_PYTHON), str(ROOT / "deploy/triton/launch.py")]
     command += [f"--model-repository={models}", "--allow-metrics=false"]
     command += [f"--grpc-port={grpc_port}", f"--http-port={http_port}"]
     with _running(command, "ready: http", core):
-        yield f"127.0.0.1:{grpc_port}"
+        yield ports
 
 
 def measure(module: str, arguments: Sequence[str], core: int | None = None) -> dict[str, Any]:

@@ -112,8 +112,8 @@ def _show_stability(run: Run, console: Console) -> None:
     else:
         said = (
             f"{'stable' if steady.stable else 'NOT STABLE'}: the last {steady.windows} windows "
-            f"differ by {steady.throughput_spread:.0%} in throughput, {steady.latency_spread:.0%} in "
-            f"mean latency ({steady.tolerance:.0%} may be)"
+            f"differ by {steady.throughput_spread:.0%} in throughput, {steady.latency_spread:.0%} "
+            f"in mean latency ({steady.tolerance:.0%} may be)"
         )
     console.print(Text(said, style="dim" if steady.stable else "yellow"))
 

@@ -1,17 +1,20 @@
-"""Calls over HTTP that stay connected."""
+"""Calls over HTTP with requests that are serialised beforehand."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import ssl
-from typing import Any, Self
-
-import aiohttp
+from typing import Any
+from urllib.parse import urlsplit
 
 from loadtest.codes import OK, of_status
 from loadtest.errors import LoadTestError
 from loadtest.targets.base import Answer, Connection
+from loadtest.targets.http_connection import HttpAnswer, HttpPool, Place
 
 _SAID_CHARACTERS = 300
+_PORTS = {"http": 80, "https": 443}
 
 
 class HttpCalls:
@@ -25,33 +28,33 @@ class HttpCalls:
     """
 
     def __init__(self, connection: Connection) -> None:
-        if not connection.is_http:
+        url = urlsplit(connection.address)
+        try:
+            port = url.port or _PORTS[url.scheme]
+        except (KeyError, ValueError):
+            port = 0
+        if not url.hostname or not port:
             raise LoadTestError(
                 f"address: expected a URL such as http://localhost:8080, got {connection.address!r}"
             )
-        self._url = connection.address.rstrip("/")
-        self._connection = connection
-        self._session: aiohttp.ClientSession | None = None
+        tls = _tls(connection) if url.scheme == "https" else None
+        self._pool = HttpPool(Place(url.hostname, port, tls))
+        self._address = connection.address.rstrip("/")
+        self._path = url.path.rstrip("/")
+        self._timeout = connection.timeout
+        self._headers = {"Host": url.netloc.rpartition("@")[2]}
+        if connection.api_key:
+            self._headers["Authorization"] = f"Bearer {connection.api_key}"
 
-    async def open(self) -> Self:
-        """Make ready; connections are made when they are needed, and then kept."""
-        headers = {}
-        if self._connection.api_key:
-            headers["Authorization"] = f"Bearer {self._connection.api_key}"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=_tls(self._connection)),
-            timeout=aiohttp.ClientTimeout(total=self._connection.timeout),
-            headers=headers,
-            auto_decompress=False,
-            # Nothing from the environment comes between.
-            trust_env=False,
-        )
-        return self
-
-    async def close(self) -> None:
+    def close(self) -> None:
         """Disconnect."""
-        if self._session is not None:
-            await self._session.close()
+        self._pool.close()
+
+    def head(self, method: str, path: str, headers: dict[str, str]) -> bytes:
+        """The head of a request, but for the length of its body, and the end."""
+        lines = [f"{method} {self._path}{path} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in (self._headers | headers).items()]
+        return "\r\n".join(lines).encode("latin-1")
 
     async def get(self, path: str) -> Any:
         """A JSON document.
@@ -59,38 +62,38 @@ class HttpCalls:
         Raises:
             LoadTestError: there is none.
         """
-        assert self._session is not None
+        where = f"{self._address}{path}"
         try:
-            async with self._session.get(f"{self._url}{path}") as answer:
-                if answer.status != 200:
-                    said = (await answer.text())[:_SAID_CHARACTERS]
-                    raise LoadTestError(f"{self._url}{path}: status {answer.status}: {said}")
-                return await answer.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise LoadTestError(f"{self._url}{path}: {error or 'no answer in time'}") from error
+            answer = await self._call(self.head("GET", path, {}) + b"\r\n\r\n")
+            if answer.status != 200:
+                raise LoadTestError(f"{where}: status {answer.status}: {_said(answer)}")
+            return json.loads(answer.body)
+        except TimeoutError as error:
+            raise LoadTestError(f"{where}: no answer in {self._timeout:g} s") from error
+        except (OSError, ValueError) as error:
+            raise LoadTestError(f"{where}: {error}") from error
 
-    async def post(self, path: str, body: bytes, headers: dict[str, str], pictures: int) -> Answer:
+    async def post(self, head: bytes, body: bytes, pictures: int) -> Answer:
         """Make one call; `pictures` are what a good answer brings."""
-        assert self._session is not None
+        request = b"%b\r\nContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
         try:
-            async with self._session.post(
-                f"{self._url}{path}", data=body, headers=headers
-            ) as answer:
-                content = await answer.read()
+            answer = await self._call(request)
         except TimeoutError:
             return Answer("DEADLINE_EXCEEDED", details="no answer in time")
-        except (aiohttp.ClientError, OSError) as error:
-            return Answer("UNAVAILABLE", details=str(error) or type(error).__name__)
+        except OSError as error:
+            return Answer("UNAVAILABLE", details=str(error))
         code = of_status(answer.status)
         if code == OK:
             return Answer(OK, pictures)
-        said = content[:_SAID_CHARACTERS].decode(errors="replace")
-        return Answer(code, 0, _wait(answer), said)
+        return Answer(code, 0, answer.wait, _said(answer))
+
+    async def _call(self, request: bytes) -> HttpAnswer:
+        async with asyncio.timeout(self._timeout):
+            return await self._pool.call(request)
 
 
-def _wait(answer: aiohttp.ClientResponse) -> float:
-    hint = answer.headers.get("Retry-After", "")
-    return float(hint) if hint.isdigit() else 0.0
+def _said(answer: HttpAnswer) -> str:
+    return answer.body[:_SAID_CHARACTERS].decode(errors="replace")
 
 
 def _tls(connection: Connection) -> ssl.SSLContext:

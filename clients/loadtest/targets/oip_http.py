@@ -18,6 +18,9 @@ from loadtest.targets.tensors import Input, tensors
 class OipHttpTarget:
     """Inference over HTTP.
 
+    Attributes:
+        posts: path, body and headers of each request, once connected.
+
     Args:
         connection: how to reach the server.
         requests: as `TensorRequest` has them.
@@ -26,29 +29,32 @@ class OipHttpTarget:
     def __init__(self, connection: Connection, requests: Sequence[dict[str, Any]]) -> None:
         self._calls = HttpCalls(connection)
         self._requests = [TensorRequest.model_validate(request) for request in requests]
-        self._posts: list[tuple[str, bytes, dict[str, str]]] = []
+        self.posts: list[tuple[str, bytes, dict[str, str]]] = []
+        self._prepared: list[tuple[bytes, bytes]] = []
         self.server = ""
 
     async def __aenter__(self) -> Self:
         """Connect, and make tensors for what the models say that they take."""
-        await self._calls.open()
         try:
             told = await self._calls.get("/v2")
             self.server = f"{told.get('name', '')} {told.get('version', '')}".strip()
-            self._posts = [await self._post(request) for request in self._requests]
+            self.posts = [await self._post(request) for request in self._requests]
+            self._prepared = [
+                (self._calls.head("POST", path, headers), body)
+                for path, body, headers in self.posts
+            ]
         except BaseException:
-            await self._calls.close()
+            self._calls.close()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Disconnect."""
-        await self._calls.close()
+        self._calls.close()
 
     async def call(self, entry: int, seed: int) -> Answer:
         """Infer."""
-        path, body, headers = self._posts[entry]
-        return await self._calls.post(path, body, headers, 0)
+        return await self._calls.post(*self._prepared[entry], 0)
 
     async def statistics(self) -> Statistics | None:
         """By Triton's extension of the protocol; other servers do not have it."""

@@ -24,6 +24,7 @@ class RestTarget:
     def __init__(self, connection: Connection, requests: Sequence[dict[str, Any]]) -> None:
         wanted = [PictureRequest.model_validate(request) for request in requests]
         self._calls = HttpCalls(connection)
+        self._head = self._calls.head("POST", "/v1/generate", _HEADERS)
         # All but the seed, and a comma for it.
         self._bodies = [json.dumps(_document(request)).encode()[1:] for request in wanted]
         self._seeds = [request.seed for request in wanted]
@@ -32,23 +33,22 @@ class RestTarget:
 
     async def __aenter__(self) -> Self:
         """Connect."""
-        await self._calls.open()
         try:
             await self._calls.get("/v1/models")
         except BaseException:
-            await self._calls.close()
+            self._calls.close()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Disconnect."""
-        await self._calls.close()
+        self._calls.close()
 
     async def call(self, entry: int, seed: int) -> Answer:
         """Generate."""
         fixed = self._seeds[entry]
         body = b'{"seed": %d, ' % (seed if fixed is None else fixed) + self._bodies[entry]
-        return await self._calls.post("/v1/generate", body, _HEADERS, self._counts[entry])
+        return await self._calls.post(self._head, body, self._counts[entry])
 
     async def statistics(self) -> Statistics | None:
         """Its protocol has none; its metrics have."""
