@@ -145,8 +145,8 @@ def rows_of(model: str, callers: int, mine: Told, theirs: Told) -> list[list[str
                 "",
                 "",
                 f"p{percent}, ms",
-                f"{1e3 * mine_s:.2f}",
-                f"{1e3 * theirs_s:.2f}",
+                _milliseconds(mine_s),
+                _milliseconds(theirs_s),
                 _ratio(mine_s, theirs_s),
             ]
         )
@@ -154,7 +154,11 @@ def rows_of(model: str, callers: int, mine: Told, theirs: Told) -> list[list[str
 
 
 def _ratio(mine: float, theirs: float) -> str:
-    return f"{mine / theirs:.3f}"
+    return "" if np.isnan(mine) else f"{mine / theirs:.3f}"
+
+
+def _milliseconds(seconds: float) -> str:
+    return "too few calls" if np.isnan(seconds) else f"{1e3 * seconds:.2f}"
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})

@@ -184,7 +184,8 @@ async def _started(number: int) -> _Worker:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=said,
-        # Ctrl-C is for the parent, which then tells them to stop.
-        start_new_session=True,
+        # Ctrl-C is for the parent, which then tells them to stop. No session of their own: Linux
+        # shares the processor out by sessions first, and a server in the parent's would be halved.
+        process_group=0,
     )
     return _Worker(number, process, said)
