@@ -23,6 +23,8 @@ from loadtest.options import (
     request_of,
 )
 from loadtest.progress import Progress
+from loadtest.report.commands import compare, report
+from loadtest.report.html import render
 from loadtest.results import FORMAT, Result, Target
 from loadtest.runner import Demand, Spec, Trace, schedule_of
 from loadtest.summary import show
@@ -88,6 +90,11 @@ def load(context: click.Context, /, **given: Any) -> None:
     not_found = result.search is not None and result.search.greatest is None
     if not_found or not all(objective.met for objective in result.objectives):
         context.exit(_NOT_MET)
+
+
+# They read what a test wrote.
+load.add_command(report)
+load.add_command(compare)
 
 
 def _tested(given: dict[str, Any], called: tuple[str, ...]) -> Result:
@@ -177,8 +184,6 @@ def _write(result: Result, given: dict[str, Any]) -> None:
         if given["json_file"] is not None:
             given["json_file"].write_text(result.model_dump_json(indent=1) + "\n")
         if given["html_file"] is not None:
-            from loadtest.report.html import render  # noqa: PLC0415 - few ask for it
-
             given["html_file"].write_text(render(result))
     except OSError as error:
         raise LoadTestError(f"cannot write a report: {error}") from error
