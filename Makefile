@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup data train style-quality export serve triton monitor dashboards test lint bench proto clean
+.PHONY: help setup data train style-quality export serve triton load monitor dashboards test lint bench proto clean
 
 # The first of these that runs and is new enough; a shim that only exists does not count.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -23,6 +23,7 @@ TRITON_RUN := $(TRITON_VENV)/bin/python
 TRITON_FLAGS ?=
 PEERS_VENV := .venv-peers
 BENCH_FLAGS ?=
+LOAD_FLAGS ?= --rate 20 --seconds 15 --style great_wave
 # Triton's binary exists for Linux on x86-64 and some Pythons only; elsewhere its tests are skipped.
 TRITON_STAMP := $(if $(and $(TRITON_PYTHON),$(filter Linux-x86_64,$(shell uname -sm | tr ' ' -))),$(TRITON_VENV)/.installed)
 
@@ -78,6 +79,10 @@ monitor: $(VENV)/bin/python ## Watch the running server in Prometheus, and Grafa
 
 dashboards: $(VENV)/.installed-monitor ## Generate Grafana's dashboards and Prometheus' rules.
 	$(RUN) -m deploy.monitoring
+
+load: $(VENV)/.installed-load ## Put a load on a running server (LOAD_FLAGS="--rate 50 --slo 'p99<50ms'"); the report is build/load.html.
+	@mkdir -p build
+	$(VENV)/bin/impasto load --json build/load.json --html build/load.html $(LOAD_FLAGS)
 
 tests/readers/node_modules/.installed: tests/readers/package.json
 	@timeout 60 npm install --prefix tests/readers --no-package-lock --no-audit --no-fund \

@@ -33,6 +33,13 @@ def load(load: Load) -> str:
     return f"open loop, {per_second(load.rate or 0)} calls/s, {load.arrivals}"
 
 
+def short_load(load: Load) -> str:
+    """The same where the kind of loop is known."""
+    if load.concurrency is not None:
+        return "1 caller" if load.concurrency == 1 else f"{load.concurrency} callers"
+    return f"{per_second(load.rate or 0)} calls/s"
+
+
 def failures(failed: Mapping[str, int]) -> str:
     """How many calls ended how."""
     return ", ".join(f"{count} {code}" for code, count in sorted(failed.items())) or "none"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 
 from loadtest.codes import NOT_SENT
 from loadtest.record import Record
@@ -18,6 +19,7 @@ from loadtest.timer import Alarm
 
 # Between a caller's first way through its choices and the next, so that no picture comes twice.
 _ROUND_SEEDS = 2**40
+_CHUNK_CALLS = 1 << 12
 
 
 class OpenLoop:
@@ -42,11 +44,9 @@ class OpenLoop:
     ) -> None:
         self._target = target
         self._record = record
-        self._due: list[float] = (schedule.due + start).tolist()
-        self._entries: list[int] = schedule.entries.tolist()
-        self._seeds: list[int] = schedule.seeds.tolist()
+        self._coming = _calls_of(schedule, start)
+        self._next = next(self._coming, None)
         self._most_outstanding = most_outstanding
-        self._next = 0
         self._calls: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -68,22 +68,20 @@ class OpenLoop:
     def _send_due(self, alarm: Alarm, sent_all: asyncio.Event) -> None:
         """Send what is due, and set the alarm for what is due next."""
         loop = asyncio.get_running_loop()
-        while self._next < len(self._due):
-            due = self._due[self._next]
+        while self._next is not None:
+            due, entry, seed = self._next
             now = time.monotonic()
             if due > now:
                 alarm.set(due)
                 return
             if self._record.outstanding < self._most_outstanding:
                 self._record.outstanding += 1
-                call = loop.create_task(
-                    self._call(due, self._entries[self._next], self._seeds[self._next])
-                )
+                call = loop.create_task(self._call(due, entry, seed))
                 self._calls.add(call)
                 call.add_done_callback(self._calls.discard)
             else:
-                self._record.add(due, now, now, NOT_SENT, self._entries[self._next], 0)
-            self._next += 1
+                self._record.add(due, now, now, NOT_SENT, entry, 0)
+            self._next = next(self._coming, None)
         sent_all.set()
 
     async def _call(self, due: float, entry: int, seed: int) -> None:
@@ -93,6 +91,18 @@ class OpenLoop:
         finally:
             self._record.outstanding -= 1
         self._record.add(due, sent, time.monotonic(), answer.code, entry, answer.pictures)
+
+
+def _calls_of(schedule: Schedule, start: float) -> Iterator[tuple[float, int, int]]:
+    """Moment on the monotonic clock, entry and seed of each call, made a few thousand at a time."""
+    for first in range(0, len(schedule), _CHUNK_CALLS):
+        part = slice(first, first + _CHUNK_CALLS)
+        yield from zip(
+            (schedule.due[part] + start).tolist(),
+            schedule.entries[part].tolist(),
+            schedule.seeds[part].tolist(),
+            strict=True,
+        )
 
 
 class ClosedLoop:

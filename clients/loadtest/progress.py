@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
@@ -47,32 +49,29 @@ class Progress:
         if self._live is not None:
             self._live.update(self._picture(measurement), refresh=True)
         elif not self._quiet:
-            for window in measurement.windows[self._said :]:
-                end = window.start + window.seconds
-                self._print(f"{end:7.1f} s  {line(window)}")
-            self._said = max(self._said, len(measurement.windows))
+            self._print_windows(measurement.windows)
 
     def end(self, run: Run) -> None:
         """A run is over."""
         if self._live is not None:
             self._live.stop()
             self._live = None
+        elif not self._quiet:
+            self._print_windows(run.windows)
         if not self._quiet:
-            latency = run.latency
-            parts = [
-                f"{self._title}: {figures.per_second(run.throughput)}/s",
-                f"p50 {figures.milliseconds(latency.percentiles['50'])} ms",
-                f"p99 {figures.milliseconds(latency.percentiles['99'])} ms",
-            ]
-            if run.failed:
-                parts.append(f"{sum(run.failed.values())} failed")
-            self._print(", ".join(parts))
+            rate, told = figures.per_second(run.throughput), run.latency.percentiles
+            self._print("  ".join([f"{self._title}: {rate}/s", *_rest(told, run.failed)]))
 
     def close(self) -> None:
         """Leave the terminal as it was."""
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def _print_windows(self, windows: Sequence[Window]) -> None:
+        for window in windows[self._said :]:
+            self._print(f"{window.start + window.seconds:7.1f} s  {line(window)}")
+        self._said = max(self._said, len(windows))
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -111,10 +110,15 @@ class Progress:
 
 def line(window: Window) -> str:
     """One window in words."""
-    shown = [f"{figures.per_second(window.answered / window.seconds)}/s"]
-    for name in ("50", "90", "99"):
-        shown.append(f"p{name} {figures.milliseconds(window.percentiles[name])}")
-    shown[-1] += " ms"
-    if window.failed:
-        shown.append(f"{sum(window.failed.values())} failed")
-    return "  ".join(shown)
+    rate = figures.per_second(window.answered / window.seconds)
+    return "  ".join([f"{rate}/s", *_rest(window.percentiles, window.failed)])
+
+
+def _rest(percentiles: Mapping[str, float | None], failed: Mapping[str, int]) -> list[str]:
+    """The percentiles that can be told, and how many calls failed."""
+    shown = [
+        f"p{name} {figures.milliseconds(value)} ms"
+        for name in ("50", "90", "99")
+        if (value := percentiles[name]) is not None
+    ]
+    return [*shown, f"{sum(failed.values())} failed"] if failed else shown

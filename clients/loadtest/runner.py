@@ -192,6 +192,7 @@ class Runner:
         self._meters = [_Meter() for _ in range(self._processes)]
         self._own = _Meter()
         self._interrupted = False
+        self._said: list[str] = []
 
     async def run(self) -> Run:
         """Make the calls.
@@ -210,14 +211,23 @@ class Runner:
             before = asyncio.create_task(self._read_at(start))
             try:
                 await self._follow(fleet, start)
-                after = None if self._view is None else await self._view.read()
-                seen_before = await before
+                server = await self._difference(before)
             finally:
                 before.cancel()
-        server = None
-        if self._view is not None and seen_before is not None and after is not None:
-            server = difference(self._view.source, seen_before, after)
         return self._result(datetime.fromtimestamp(started, UTC), server)
+
+    async def _difference(self, before: asyncio.Task[Statistics | None]) -> Server | None:
+        """What the server counted meanwhile. That it does not tell spoils no measurement."""
+        if self._view is None:
+            return None
+        try:
+            start, end = await before, await self._view.read()
+        except LoadTestError as error:
+            self._said.append(str(error))
+            return None
+        if start is None or end is None:
+            return None
+        return difference(self._view.source, start, end)
 
     def _plan(self, part: int) -> Plan:
         callers = self._demand.callers
@@ -329,7 +339,7 @@ class Runner:
         said = warnings(
             client, told.all.latency.value(50), told.all.failed, self._spec.most_outstanding
         )
-        return client.model_copy(update={"warnings": said})
+        return client.model_copy(update={"warnings": (*said, *self._said)})
 
 
 class _Meter:

@@ -45,6 +45,10 @@ def show(result: Result, console: Console) -> None:
     _show_stability(run, console)
     if run.server is not None:
         console.print(_stages(run.server))
+    elif result.target.kind != "oip":
+        console.print(
+            "no view of the server's: --metrics-url says where its metrics are", style="dim"
+        )
     for warning in run.client.warnings:
         console.print(Text(f"WARNING: {warning}", style="yellow"))
     if result.search is not None:
@@ -123,7 +127,7 @@ def _overview(result: Result) -> Table:
     held = {step.run: step.met for step in result.search.steps} if result.search else {}
     for number, run in enumerate(result.runs):
         table.add_row(
-            figures.load(run.load),
+            figures.short_load(run.load),
             figures.per_second(run.throughput),
             str(sum(run.failed.values())),
             figures.milliseconds(run.latency.percentiles["50"]),

@@ -23,6 +23,7 @@ from loadtest.targets.base import Target
 _PROBE_CALLERS = 16
 _PROBE_SECONDS = 3.0
 _SEARCH_SECONDS = 10.0
+_MOST_SECONDS = 600.0
 # Entries of a long trace are not all tried beforehand.
 _TRIED_ENTRIES = 20
 
@@ -112,6 +113,7 @@ class Tester:
                 if self.stop.is_set():
                     break
                 await self._run(self._spec, demand, view)
+        self._check_measured()
         self.outcome.objectives = self._judged(self.outcome.runs[-1])
         return self.outcome
 
@@ -138,9 +140,14 @@ class Tester:
                 greatest = end.value
                 break
             seed += 1
+            spec = self._long_enough(attempt.rate)
+            if (spec.seconds or 0) > _MOST_SECONDS:
+                # So few calls a second that nobody wants to wait for their percentile.
+                held = False
+                continue
             demand = Demand(seed, rate=attempt.rate)
             note = "confirming" if attempt.confirming else "searching"
-            run = await self._run(self._long_enough(attempt.rate), demand, view, note)
+            run = await self._run(spec, demand, view, note)
             held = all(objective.met for objective in self._judged(run))
             if not run.interrupted:
                 steps.append(
@@ -151,9 +158,14 @@ class Tester:
                         run=len(self.outcome.runs) - 1,
                     )
                 )
+        self._check_measured()
         self.outcome.search = Search(greatest=greatest, steps=tuple(steps))
         told = [step.run for step in steps if step.rate == greatest] or [-1]
         self.outcome.objectives = self._judged(self.outcome.runs[told[-1]])
+
+    def _check_measured(self) -> None:
+        if not any(run.seconds for run in self.outcome.runs):
+            raise LoadTestError("interrupted before anything was measured")
 
     def _target(self) -> Target:
         requests = [entry.request for entry in self._spec.workload.entries]
