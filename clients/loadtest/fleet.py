@@ -179,6 +179,8 @@ async def _started(number: int) -> _Worker:
     said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        # Not from the folder that the user is in.
+        "-P",
         "-m",
         "loadtest.worker",
         stdin=asyncio.subprocess.PIPE,

@@ -177,7 +177,7 @@ class Tester:
         Raises:
             LoadTestError: one is not.
         """
-        self.outcome.server = target.server
+        self.outcome.server = await target.server()
         for number, entry in enumerate(self._spec.workload.entries[:_TRIED_ENTRIES]):
             answer = await target.call(number, 0)
             # Of a server that is busy just now the test will tell how busy.

@@ -111,9 +111,8 @@ class Target(Protocol):
         """Disconnect."""
         ...
 
-    @property
-    def server(self) -> str:
-        """The server's name and version, once connected; empty where it does not tell."""
+    async def server(self) -> str:
+        """The server's name and version; empty where it does not tell."""
         ...
 
     async def call(self, entry: int, seed: int) -> Answer:

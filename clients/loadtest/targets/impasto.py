@@ -16,7 +16,6 @@ from loadtest.errors import LoadTestError
 from loadtest.targets.base import Answer, Connection, Statistics
 from loadtest.targets.grpc_calls import GrpcCalls
 from loadtest.targets.requests import PictureRequest
-from loadtest.targets.server_name import server_name
 
 
 class ImpastoTarget:
@@ -33,7 +32,6 @@ class ImpastoTarget:
         self._messages = [_message(request) for request in wanted]
         self._counts = [request.count for request in wanted]
         self._fixed = [request.seed is not None for request in wanted]
-        self.server = ""
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -49,7 +47,6 @@ class ImpastoTarget:
                     raise LoadTestError(
                         f"{self._connection.address}: {error.code().name}: {error.details()}"
                     ) from error
-        self.server = await server_name(self._calls)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -63,6 +60,13 @@ class ImpastoTarget:
             # Messages of protobuf that are put one behind the other are one message.
             message += pb.GenerateRequest(seed=seed).SerializeToString()
         return await self._calls.call(message, self._counts[entry])
+
+    async def server(self) -> str:
+        """As it calls itself over the Open Inference Protocol, which it speaks, too."""
+        # Takes longer to import than all the rest; the processes that make the calls need it not.
+        from loadtest.targets.server_name import server_name  # noqa: PLC0415
+
+        return await server_name(self._calls)
 
     async def statistics(self) -> Statistics | None:
         """Its protocol has none; its metrics have."""

@@ -29,7 +29,7 @@ class OipGrpcTarget:
         self._connection = connection
         self._requests = [TensorRequest.model_validate(request) for request in requests]
         self._messages: list[bytes] = []
-        self.server = ""
+        self._server = ""
 
     async def __aenter__(self) -> Self:
         """Connect, and make tensors for what the models say that they take."""
@@ -39,7 +39,7 @@ class OipGrpcTarget:
         try:
             for stub in stubs:
                 told = await stub.ServerMetadata(pb.ServerMetadataRequest(), **self._calls.options)
-            self.server = f"{told.name} {told.version}".strip()
+            self._server = f"{told.name} {told.version}".strip()
             self._messages = [await self._message(request) for request in self._requests]
         except grpc.aio.AioRpcError as error:
             await self._calls.close()
@@ -58,6 +58,10 @@ class OipGrpcTarget:
     async def call(self, entry: int, seed: int) -> Answer:
         """Infer."""
         return await self._calls.call(self._messages[entry], 0)
+
+    async def server(self) -> str:
+        """As its metadata says."""
+        return self._server
 
     async def statistics(self) -> Statistics | None:
         """By ModelStatistics, which is Triton's; other servers do not have it."""

@@ -31,13 +31,13 @@ class OipHttpTarget:
         self._requests = [TensorRequest.model_validate(request) for request in requests]
         self.posts: list[tuple[str, bytes, dict[str, str]]] = []
         self._prepared: list[tuple[bytes, bytes]] = []
-        self.server = ""
+        self._server = ""
 
     async def __aenter__(self) -> Self:
         """Connect, and make tensors for what the models say that they take."""
         try:
             told = await self._calls.get("/v2")
-            self.server = f"{told.get('name', '')} {told.get('version', '')}".strip()
+            self._server = f"{told.get('name', '')} {told.get('version', '')}".strip()
             self.posts = [await self._post(request) for request in self._requests]
             self._prepared = [
                 (self._calls.head("POST", path, headers), body)
@@ -55,6 +55,10 @@ class OipHttpTarget:
     async def call(self, entry: int, seed: int) -> Answer:
         """Infer."""
         return await self._calls.post(*self._prepared[entry], 0)
+
+    async def server(self) -> str:
+        """As its metadata says."""
+        return self._server
 
     async def statistics(self) -> Statistics | None:
         """By Triton's extension of the protocol; other servers do not have it."""

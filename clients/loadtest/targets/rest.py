@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Self
 
+from loadtest.errors import LoadTestError
 from loadtest.targets.base import Answer, Connection, Statistics
 from loadtest.targets.http_calls import HttpCalls
 from loadtest.targets.requests import PictureRequest
@@ -29,7 +30,6 @@ class RestTarget:
         self._bodies = [json.dumps(_document(request)).encode()[1:] for request in wanted]
         self._seeds = [request.seed for request in wanted]
         self._counts = [request.count for request in wanted]
-        self.server = ""
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -49,6 +49,14 @@ class RestTarget:
         fixed = self._seeds[entry]
         body = b'{"seed": %d, ' % (seed if fixed is None else fixed) + self._bodies[entry]
         return await self._calls.post(self._head, body, self._counts[entry])
+
+    async def server(self) -> str:
+        """As it calls itself over the Open Inference Protocol, which it speaks, too."""
+        try:
+            told = await self._calls.get("/v2")
+            return f"{told['name']} {told['version']}"
+        except (LoadTestError, KeyError, TypeError):
+            return ""
 
     async def statistics(self) -> Statistics | None:
         """Its protocol has none; its metrics have."""

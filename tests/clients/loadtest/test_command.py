@@ -57,6 +57,7 @@ def test_rest(server: RunningServer, tmp_path: Path) -> None:
     (run,) = result.runs
     assert run.sent == run.answered == run.pictures == 4
     # Its metrics are beside it.
+    assert result.target.server.startswith("impasto ")
     assert run.server is not None
     assert run.server.source == f"{server.http}/metrics"
     assert run.latency.percentiles == dict.fromkeys(("50", "90", "95", "99", "99.9"))
@@ -130,7 +131,7 @@ def test_wrong_use_is_told_at_once(flags: list[str], message: str) -> None:
     ("flags", "message"),
     [
         (["--address", _UNREACHABLE], "127.0.0.1:1: UNAVAILABLE"),
-        (["--target", "rest", "--address", f"http://{_UNREACHABLE}"], "Cannot connect"),
+        (["--target", "rest", "--address", f"http://{_UNREACHABLE}"], "Connect call failed"),
         (["--target", "oip", "--address", _UNREACHABLE, "--model", "m"], "UNAVAILABLE"),
     ],
 )
