@@ -45,7 +45,8 @@ class Measurement:
 
     Attributes:
         windows: those that are complete.
-        end: seconds until which calls belong to the measurement.
+        end: seconds until which calls belong to the measurement; what was not told yet when it is
+            set to less may still be left out.
         all: all calls that belong to it.
         entries: the same, by kind of request.
         service: latency of the answered from when they were sent.
@@ -105,13 +106,12 @@ class Measurement:
         for rows in later:
             self._sort_out(rows)
 
-    def finish(self, end: float) -> None:
-        """All calls were told; those that were due after `end` were one too many."""
-        self.end = end
+    def finish(self) -> None:
+        """All calls were told; those that were due after the end were one too many."""
         for rows in self._later:
-            self._count(rows[rows[:, Row.DUE] < end])
+            self._count(rows[rows[:, Row.DUE] < self.end])
         self._later = []
-        rest = end - len(self.windows) * self._window
+        rest = self.end - len(self.windows) * self._window
         while rest > 1e-3:
             self._close_window(min(rest, self._window))
             rest -= self._window

@@ -265,8 +265,9 @@ class Runner:
                 self._own.add(now, time.process_time(), self._measurement.end)
                 self._watch.update(self._measurement)
                 if stopped.done() and not self._interrupted:
-                    self._interrupted = end is None or now < end
+                    self._interrupted = True
                     end = min(max(now, 0.0), self._measurement.end)
+                    self._measurement.end = end
                     fleet.stop()
                 elif end is None and self._enough():
                     end = self._measurement.end
@@ -277,7 +278,7 @@ class Runner:
             fleet.done.result()
         finally:
             stopped.cancel()
-        self._measurement.finish(self._measurement.end if end is None else end)
+        self._measurement.finish()
 
     def _enough(self) -> bool:
         """Whether the last windows are stable, or there may be no more; else measure on."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+import ssl
 import urllib.request
 from collections import defaultdict
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -37,10 +39,12 @@ class MetricsView:
 
     Args:
         url: of them.
+        ca: PEM file of the certificates to trust; None: the system's.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, ca: Path | None) -> None:
         self.source = url
+        self._ca = ca
 
     async def read(self) -> Statistics:
         """Read them.
@@ -52,7 +56,10 @@ class MetricsView:
 
     def _read(self) -> Statistics:
         try:
-            with urllib.request.urlopen(self.source, timeout=_PATIENCE_SECONDS) as answer:
+            tls = ssl.create_default_context(cafile=self._ca)
+            with urllib.request.urlopen(
+                self.source, timeout=_PATIENCE_SECONDS, context=tls
+            ) as answer:
                 return parsed(answer.read().decode())
         except (OSError, ValueError) as error:
             raise LoadTestError(f"{self.source}: cannot read metrics: {error}") from error
@@ -90,13 +97,13 @@ async def view_of(
         LoadTestError: there are no metrics of Impasto where the user said.
     """
     if url is not None:
-        view = MetricsView(url)
+        view = MetricsView(url, connection.ca)
         await view.read()
         return view
     if kind == "oip":
         asked = ProtocolView(target, "ModelStatistics")
         return asked if await asked.read() is not None else None
-    usual = MetricsView(usual_metrics(connection))
+    usual = MetricsView(usual_metrics(connection), connection.ca)
     try:
         await usual.read()
     except LoadTestError:

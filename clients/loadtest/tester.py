@@ -75,11 +75,6 @@ class Outcome:
     objectives: tuple[Objective, ...] = ()
     search: Search | None = None
 
-    @property
-    def is_interrupted(self) -> bool:
-        """Whether it was ended early."""
-        return any(run.interrupted for run in self.runs)
-
 
 class Tester:
     """One test.
