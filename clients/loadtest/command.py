@@ -12,6 +12,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from loadtest.demand import Demand, Spec, Trace, schedule_of
 from loadtest.errors import LoadTestError, WrongUse
 from loadtest.machine import machine
 from loadtest.objectives import Bound, parsed
@@ -26,7 +27,6 @@ from loadtest.progress import Progress
 from loadtest.report.commands import compare, report
 from loadtest.report.html import render
 from loadtest.results import FORMAT, Result, Target
-from loadtest.runner import Demand, Spec, Trace, schedule_of
 from loadtest.summary import show
 from loadtest.tester import Hunt, Outcome, Tester
 from loadtest.trace import read_trace, write_trace

@@ -9,9 +9,9 @@ from rich.live import Live
 from rich.text import Text
 
 from loadtest import figures
+from loadtest.demand import Demand
 from loadtest.measurement import Measurement
 from loadtest.results import Run, Window
-from loadtest.runner import Demand
 
 _SHOWN_WINDOWS = 40
 _BAR_CHARACTERS = 30

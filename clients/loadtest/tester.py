@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from loadtest.demand import Demand, Spec
 from loadtest.errors import LoadTestError
 from loadtest.measurement import Measurement
 from loadtest.objectives import Bound
 from loadtest.percentiles import least_calls
 from loadtest.results import Objective, Run, Search, Step
-from loadtest.runner import Demand, Runner, Spec, Watch
+from loadtest.runner import Runner, Watch
 from loadtest.search import Attempts, greatest_rate
 from loadtest.server_view import View, view_of
 from loadtest.targets import make_target

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from loadtest.demand import Trace
 from loadtest.errors import WrongUse
-from loadtest.runner import Trace
 from loadtest.schedule import SEED_SPAN, Schedule
 from loadtest.workload import Workload, WorkloadEntry, checked_request, sentences
 
