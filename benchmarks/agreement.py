@@ -1,9 +1,9 @@
 """Whether two load testers say the same of the same server: ours and hey, in one run.
 
 Both call the Triton from pip over HTTP with the same bytes, as a closed loop of as many callers, in
-turns: first one, then the other, round after round, so that a noisy machine disturbs both. hey is
-of other people and in another language (Debian's package `hey`); its latencies have steps of
-0.1 ms.
+turns: first one, then the other, round after round, so that a noisy machine disturbs both. The
+Triton has a core of its own, so that neither takes from it what it is measured by. hey is of other
+people and in another language (Debian's package `hey`); its latencies have steps of 0.1 ms.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from loadtest.targets.base import Connection
 from loadtest.targets.oip_http import OipHttpTarget
 from loadtest.targets.requests import TensorRequest
 
-from benchmarks.machine import describe
-from benchmarks.processes import repository, triton_http
+from benchmarks.machine import describe, pinned
+from benchmarks.processes import cores, repository, triton_http
 from benchmarks.tables import table, write_report
 
 # A model that takes no time, and the whole chain as one ensemble.
@@ -82,12 +82,13 @@ async def post_of(address: str, model: str, shape: Sequence[str], body: Path) ->
 
 def ours(address: str, model: str, shape: Sequence[str], callers: int, seconds: float) -> Told:
     """One measurement by `impasto load`."""
+    _, core = cores()
     with tempfile.NamedTemporaryFile("r", suffix=".json") as file:
         command = [sys.executable, "-c", "from impasto.cli import main; main()", "load"]
         command += ["--target", "oip", "--address", address, "--model", model, *shape]
         command += ["--concurrency", str(callers), "--seconds", str(seconds), "--quiet"]
         command += ["--warm-up", str(_WARM_UP_SECONDS), "--processes", "1", "--json", file.name]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(pinned(command, core), check=True, stdout=subprocess.DEVNULL)
         (run,) = Result.model_validate_json(file.read()).runs
     if run.failed:
         raise click.ClickException(f"{model}: calls failed: {run.failed}")
@@ -118,7 +119,9 @@ def _run_hey(post: Post, callers: int, seconds: float) -> str:
     command += ["-m", "POST", "-D", str(post.body), "-disable-compression"]
     for name, value in post.headers.items():
         command += ["-T", value] if name == "Content-Type" else ["-H", f"{name}: {value}"]
-    done = subprocess.run([*command, post.url], check=True, capture_output=True, text=True)
+    _, core = cores()
+    command = pinned([*command, post.url], core)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     return done.stdout
 
 
@@ -172,8 +175,8 @@ def main(rounds: int, seconds: float, callers: int) -> None:
     rows, figures = [], {}
     with (
         tempfile.TemporaryDirectory() as folder,
-        repository() as models,
-        triton_http(models) as address,
+        repository(1) as models,
+        triton_http(models, cores()[0]) as address,
     ):
         for model, shape in _MODELS.items():
             post = asyncio.run(post_of(address, model, shape, Path(folder) / model))
@@ -187,7 +190,7 @@ def main(rounds: int, seconds: float, callers: int) -> None:
     head = ["model", "callers", "", "impasto load", "hey", "ratio"]
     note = (
         f"Medians of {rounds} rounds of {seconds:g} s each, in turns, on one Triton from pip with "
-        "its stand-in backend, over HTTP with the same bytes."
+        "its stand-in backend on a core of its own, over HTTP with the same bytes."
     )
     command = (
         f"python -m benchmarks.agreement --rounds {rounds} --seconds {seconds:g} "

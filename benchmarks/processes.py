@@ -134,9 +134,9 @@ def triton(models: Path, core: int | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def triton_http(models: Path) -> Iterator[str]:
+def triton_http(models: Path, core: int | None = None) -> Iterator[str]:
     """The same; yields its URL."""
-    with _running_triton(models, None) as (_, http_port):
+    with _running_triton(models, core) as (_, http_port):
         yield f"http://127.0.0.1:{http_port}"
 
 
