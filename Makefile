@@ -80,7 +80,7 @@ monitor: $(VENV)/bin/python ## Watch the running server in Prometheus, and Grafa
 dashboards: $(VENV)/.installed-monitor ## Generate Grafana's dashboards and Prometheus' rules.
 	$(RUN) -m deploy.monitoring
 
-load: $(VENV)/.installed-load ## Put a load on a running server (LOAD_FLAGS="--rate 50 --slo 'p99<50ms'"); the report is build/load.html.
+load: $(VENV)/.installed-load ## Put a load on a running server (LOAD_FLAGS="--rate 50 ..."); writes build/load.html.
 	@mkdir -p build
 	$(VENV)/bin/impasto load --json build/load.json --html build/load.html $(LOAD_FLAGS)
 
