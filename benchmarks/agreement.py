@@ -46,10 +46,12 @@ class Told:
 
     Attributes:
         rates: answers per second.
+        means: of the latency in seconds.
         percentiles: of the latency in seconds, by percentage.
     """
 
     rates: list[float] = field(default_factory=list)
+    means: list[float] = field(default_factory=list)
     percentiles: list[dict[int, float]] = field(default_factory=list)
 
     def percentile(self, percent: int) -> float:
@@ -95,7 +97,11 @@ def ours(address: str, model: str, shape: Sequence[str], callers: int, seconds: 
     for warning in run.client.warnings:
         click.echo(f"{model}: {warning}", err=True)
     told = {percent: run.latency.percentiles[str(percent)] for percent in _PERCENTS}
-    return Told([run.throughput], [{percent: value or np.nan for percent, value in told.items()}])
+    return Told(
+        [run.throughput],
+        [run.latency.mean or np.nan],
+        [{percent: value or np.nan for percent, value in told.items()}],
+    )
 
 
 def hey(post: Post, callers: int, seconds: float) -> Told:
@@ -110,6 +116,7 @@ def hey(post: Post, callers: int, seconds: float) -> Told:
     ends = latencies + np.array([float(row["offset"]) for row in rows])
     return Told(
         [float(np.count_nonzero(ends <= seconds) / seconds)],
+        [float(latencies.mean())],
         [dict(zip(_PERCENTS, percentiles.tolist(), strict=True))],
     )
 
@@ -133,6 +140,7 @@ def rounds_of(measures: Sequence[Callable[[], Told]], rounds: int) -> list[Told]
         for which in order:
             told = measures[which]()
             every[which].rates += told.rates
+            every[which].means += told.means
             every[which].percentiles += told.percentiles
     return every
 
@@ -141,18 +149,11 @@ def rows_of(model: str, callers: int, mine: Told, theirs: Told) -> list[list[str
     """Their figures and ours, and ours over theirs."""
     rate = [statistics.median(told.rates) for told in (mine, theirs)]
     rows = [[model, str(callers), "answers/s", f"{rate[0]:.1f}", f"{rate[1]:.1f}", _ratio(*rate)]]
+    latencies = {"mean": [statistics.median(told.means) for told in (mine, theirs)]}
     for percent in _PERCENTS:
-        mine_s, theirs_s = mine.percentile(percent), theirs.percentile(percent)
-        rows.append(
-            [
-                "",
-                "",
-                f"p{percent}, ms",
-                _milliseconds(mine_s),
-                _milliseconds(theirs_s),
-                _ratio(mine_s, theirs_s),
-            ]
-        )
+        latencies[f"p{percent}"] = [told.percentile(percent) for told in (mine, theirs)]
+    for name, both in latencies.items():
+        rows.append(["", "", f"{name}, ms", *map(_milliseconds, both), _ratio(*both)])
     return rows
 
 
