@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from collector import PROMPT, Collector, http_collector
 from impasto import Client, ImpastoError
 from running_prometheus import RunningPrometheus, needs_prometheus, running_prometheus
 from running_server import REPOSITORY, RunningServer, running_server
@@ -41,8 +42,16 @@ _PAUSE_SECONDS = 0.02
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """With all that can be counted: a store, both caches, little room."""
+def collector() -> Iterator[Collector]:
+    with http_collector() as receiving:
+        yield receiving
+
+
+@pytest.fixture(scope="module")
+def server(
+    collector: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    """With all that can be counted: a store, both caches, traces, little room."""
     repository = tmp_path_factory.mktemp("models")
     for folder in REPOSITORY.iterdir():
         (repository / folder.name).symlink_to(folder)
@@ -52,6 +61,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         *("--store", str(tmp_path_factory.mktemp("store"))),
         *("--picture-cache-byte-size", "1000000", "--response-cache-byte-size", "1000000"),
         *("--max-count", "4", "--max-in-flight", "4"),
+        *("--trace-url", collector.url, "--trace-share", "1"),
+        environment=PROMPT,
     ) as running:
         yield running
 
@@ -167,6 +178,24 @@ def test_every_recorded_series_has_data_and_every_alert_can_be_told(
     assert _without_data(prometheus, recorded) == []
     for rule in prometheus.rules():
         assert (rule["health"], rule.get("lastError", "")) == ("ok", ""), rule["name"]
+
+
+def test_a_bucket_leads_to_the_trace_of_a_call(
+    prometheus: RunningPrometheus, collector: Collector
+) -> None:
+    def traces() -> set[str]:
+        now = time.time()
+        found = prometheus.get(
+            "query_exemplars", query="impasto_request_seconds_bucket", start=now - 60, end=now
+        )
+        return {
+            exemplar["labels"]["trace_id"] for series in found for exemplar in series["exemplars"]
+        }
+
+    patience = time.monotonic() + PATIENCE_SECONDS
+    while not traces() & {span.trace for span in collector.spans}:
+        assert time.monotonic() < patience, "no exemplar of a trace that was received"
+        time.sleep(0.5)
 
 
 def test_shares_of_gpus_are_shares_of_the_simulated_one(prometheus: RunningPrometheus) -> None:
