@@ -27,9 +27,11 @@ from server.generation.pipeline import Pipeline
 from server.grpc.image_service import ImageService
 from server.grpc.inference_service import GrpcInferenceService
 from server.grpc.listener import GrpcListener
+from server.http.documents import ServerDocument
 from server.http.inference import HttpInference
 from server.http.listener import HttpListener
 from server.http.rest import Rest
+from server.http.studio import studio_routes
 from server.inference.regions import Regions
 from server.inference.service import InferenceService
 from server.logs import log_lines
@@ -74,12 +76,17 @@ class Gateway:
         self._models = ModelInfo(self._engine)
         self._exposer = exposer_of(settings, self._metrics, self._engine, self._models)
         self._inference = InferenceService(self._engine, Regions(settings.allow_client_shm))
-        self._rest = Rest(self._calls, self._inference.memory, self._metrics)
+        about = ServerDocument.of(settings)
+        self._rest = Rest(self._calls, self._inference.memory, self._metrics, about)
         self._http = HttpListener(
             self._exposer,
             settings.host,
             settings.http_port,
-            [*HttpInference(self._inference, self._calls).routes(), *self._rest.routes()],
+            [
+                *HttpInference(self._inference, self._calls).routes(),
+                *self._rest.routes(),
+                *studio_routes(),
+            ],
             self._tls,
             shared=settings.workers > 1,
         )

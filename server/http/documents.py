@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+import platform
 from datetime import datetime
+from importlib.metadata import version
 from typing import Any
 
+import onnxruntime
 from pydantic import BaseModel, ConfigDict, Field
 
+from server.engines.onnxruntime.cores import available_cores
 from server.generation.answers import EncodedPicture, Origin
 from server.generation.chain import Chain
 from server.generation.keeping import created_at
 from server.generation.requests import Encoding, OutputFormat
 from server.generation.stylizer import Stylizer
+from server.settings import Settings
 from server.storage.records import PictureRecord
 
 
@@ -176,6 +181,30 @@ class StoredPicturesDocument(_Document):
 
     pictures: list[StoredPictureDocument]
     next_page_token: str = Field(description="For the next page; empty: this is the last.")
+
+
+class ServerDocument(_Document):
+    """What answers here."""
+
+    version: str = Field(description="Of the gateway.")
+    engine: str = Field(description="What runs the models: onnxruntime or triton.")
+    engine_version: str = Field(description="Empty: a Triton's own face tells it.")
+    python: str = Field(description="Version of the Python that runs the gateway.")
+    cores: int = Field(description="That the gateway may use.")
+    stores: bool = Field(description="Whether pictures are kept for requests that say `store`.")
+
+    @classmethod
+    def of(cls, settings: Settings) -> ServerDocument:
+        """The document of a gateway with these settings."""
+        own = settings.engine == "onnxruntime"
+        return cls(
+            version=version("impasto"),
+            engine=settings.engine,
+            engine_version=onnxruntime.__version__ if own else "",
+            python=platform.python_version(),
+            cores=available_cores(),
+            stores=settings.store is not None,
+        )
 
 
 class ErrorDocument(_Document):

@@ -18,6 +18,7 @@ from server.generation.requests import (
 from server.http.documents import (
     ModelsDocument,
     PicturesDocument,
+    ServerDocument,
     StoredPictureDocument,
     StoredPicturesDocument,
     StreamedDocument,
@@ -122,6 +123,14 @@ OPERATIONS = (
         summary="The styles that `style` may name.",
         media=(JSON,),
         answer=StylesDocument,
+    ),
+    Operation(
+        name="DescribeServer",
+        method="GET",
+        path="/v1/server",
+        summary="What answers here, and on what it runs.",
+        media=(JSON,),
+        answer=ServerDocument,
     ),
     Operation(
         name="ListPictures",

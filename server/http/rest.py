@@ -32,6 +32,7 @@ from server.http.documents import (
     ModelsDocument,
     PictureDocument,
     PicturesDocument,
+    ServerDocument,
     StoredPictureDocument,
     StoredPicturesDocument,
     StreamedDocument,
@@ -53,13 +54,17 @@ class Rest:
         calls: the calls under way.
         memory: what request bodies are counted in.
         metrics: where delivered pictures are counted.
+        about: what it says of the server.
     """
 
-    def __init__(self, calls: Calls, memory: Memory, metrics: Metrics) -> None:
+    def __init__(
+        self, calls: Calls, memory: Memory, metrics: Metrics, about: ServerDocument
+    ) -> None:
         """Refuse requests until `serve`."""
         self._calls = calls
         self._memory = memory
         self._metrics = metrics
+        self._about = about
         self._pipeline: Pipeline | None = None
 
     def serve(self, pipeline: Pipeline) -> None:
@@ -76,6 +81,7 @@ class Rest:
             "Interpolate": self._interpolate,
             "ListModels": self._models,
             "ListStyles": self._styles,
+            "DescribeServer": self._describe_server,
             "ListPictures": self._list_pictures,
             "GetPicture": self._get_picture,
             "GetPictureFile": self._get_picture_file,
@@ -209,6 +215,9 @@ class Rest:
     async def _styles(self, request: Request) -> Response:
         document = StylesDocument.of(self._core.catalogue.default.stylizer)
         return Response(document.model_dump_json(), media_type=JSON)
+
+    async def _describe_server(self, request: Request) -> Response:
+        return Response(self._about.model_dump_json(), media_type=JSON)
 
     async def _list_pictures(self, request: Request) -> Response:
         wanted = validated(ListingRequest, request.query_params)

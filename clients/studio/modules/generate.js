@@ -1,0 +1,208 @@
+// @ts-check
+/** The area Generate: one large picture, and all that it is made from. */
+import * as api from "./api.js";
+import { by } from "./dom.js";
+import { hush, say, text } from "./i18n.js";
+import { Latest } from "./latest.js";
+import { Mixer } from "./mixer.js";
+import { labelName, mixText, modelName, modelOf, offerLabels, offerModels, offerSizes } from "./names.js";
+import { blobOf, download, paint } from "./picture.js";
+import { UNBOUNDED, readScene, requestOf, writtenScene } from "./scene.js";
+import { drawn, isSeed, stepped } from "./seeds.js";
+import { Sheet } from "./sheet.js";
+import { announce, copy, tellError, toast } from "./tell.js";
+import { showStyles } from "./thumbnails.js";
+import { address, changed } from "./view.js";
+
+/** @typedef {import("./scene.js").Scene} Scene */
+// Encoded and decoded in a millisecond, where PNG takes several.
+const SHOWN = { format: "jpeg", quality: 92 };
+
+export class Generate {
+  constructor() {
+    /** @type {Scene} */
+    this.scene = readScene(new URLSearchParams());
+    this.shownModel = "";
+    this.visible = false;
+    offerModels(by("model"));
+    this.mixer = new Mixer((mix, final) => {
+      // Where the pointer is let go, the picture of that place may be there already.
+      const same = final && JSON.stringify(mix) === JSON.stringify(this.wished?.mix);
+      this.scene.mix = mix;
+      if (!same) this.#make(final);
+    });
+    this.latest = new Latest(
+      (/** @type {Scene} */ scene, signal) => api.generate({ ...requestOf(scene), ...SHOWN }, { signal }),
+      (answer, scene) => this.#show(answer, scene),
+      tellError,
+    );
+    this.sheet = new Sheet(() => this.scene, (seed) => this.#take(seed));
+    this.#listen();
+  }
+
+  /**
+   * Show the area.
+   * @param {URLSearchParams} params
+   */
+  show(params) {
+    this.visible = true;
+    if (params.size) this.scene = readScene(params);
+    this.#fill();
+    this.#make(true);
+  }
+
+  /** Whatever is under way is not wanted any more. */
+  hide() {
+    this.visible = false;
+    this.latest.cancel();
+    this.sheet.stop();
+  }
+
+  /** What the address says of the area. */
+  params() {
+    return writtenScene(this.scene);
+  }
+
+  #fill() {
+    const { scene } = this;
+    const model = modelOf(scene.model);
+    by("model").value = scene.model;
+    offerLabels(by("label"), model.classes, "generate.anyLabel", scene.label);
+    by("label-field").hidden = !model.classes.length;
+    offerSizes(by("size"), model, scene.size);
+    by("seed").value = scene.seed;
+    by("strength").value = scene.strength;
+    by("truncation").value = scene.truncation;
+    by("candidates").value = scene.candidates;
+    by("candidates").disabled = !model.ranks;
+    by("colour").checked = scene.colour;
+    this.mixer.set(scene.mix);
+    if (this.shownModel !== scene.model) {
+      this.shownModel = scene.model;
+      void showStyles(scene.model, (index, url) => this.mixer.picture(index, url));
+    }
+    this.#fillOutputs();
+  }
+
+  #fillOutputs() {
+    const { scene } = this;
+    by("strength-out").textContent = `${Math.round(100 * scene.strength)}%`;
+    if (scene.truncation < UNBOUNDED) {
+      hush(by("truncation-out"));
+      by("truncation-out").textContent = String(scene.truncation);
+    } else say(by("truncation-out"), "generate.unbounded");
+    if (scene.candidates > 1) {
+      say(by("candidates-out"), "generate.someCandidates", { count: scene.candidates });
+    } else say(by("candidates-out"), "generate.oneCandidate");
+  }
+
+  #listen() {
+    by("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
+    this.#on("model", "change", (field) => {
+      const label = modelOf(field.value).classes.includes(this.scene.label) ? this.scene.label : "";
+      this.scene = { ...this.scene, model: field.value, label, size: 0 };
+      this.#fill();
+    });
+    this.#on("label", "change", (field) => (this.scene.label = field.value));
+    this.#on("size", "change", (field) => (this.scene.size = Number(field.value)));
+    this.#on("strength", "input", (field) => (this.scene.strength = Number(field.value)), false);
+    this.#on("truncation", "input", (field) => (this.scene.truncation = Number(field.value)), false);
+    this.#on("candidates", "input", (field) => (this.scene.candidates = Number(field.value)), false);
+    this.#on("colour", "change", (field) => (this.scene.colour = field.checked));
+    by("seed").addEventListener("change", () => this.#take(by("seed").value.trim()));
+    by("seed").addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      const step = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+      if (!step || !isSeed(by("seed").value)) return;
+      event.preventDefault();
+      this.#take(stepped(by("seed").value, step * this.scene.candidates));
+    });
+    // Whoever chooses among several seeds steps over all of them.
+    by("seed-less").addEventListener("click", () => this.#take(stepped(this.scene.seed, -this.scene.candidates)));
+    by("seed-more").addEventListener("click", () => this.#take(stepped(this.scene.seed, this.scene.candidates)));
+    by("seed-draw").addEventListener("click", () => this.#take(drawn()));
+    by("download").addEventListener("click", () => this.#download());
+    by("keep").addEventListener("click", () => this.#keep());
+    by("link").addEventListener("click", () =>
+      copy(new URL(address(), location.href).href, "generate.linked"),
+    );
+    document.addEventListener("language", () => this.scene.model && this.#fillOutputs());
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} event
+   * @param {(field: any) => void} set
+   * @param {boolean} [final]
+   */
+  #on(id, event, set, final = true) {
+    by(id).addEventListener(event, () => {
+      set(by(id));
+      this.#fillOutputs();
+      this.#make(final);
+    });
+  }
+
+  /** @param {string} seed */
+  #take(seed) {
+    by("seed").setAttribute("aria-invalid", String(!isSeed(seed)));
+    if (!isSeed(seed)) {
+      toast("error.seed");
+      return;
+    }
+    this.scene.seed = seed;
+    by("seed").value = seed;
+    this.#make(true);
+  }
+
+  /** @param {boolean} final whether the picture is to stay */
+  #make(final) {
+    if (!this.visible) return;
+    this.wished = structuredClone(this.scene);
+    this.latest.wish(this.wished, final);
+    if (final) this.sheet.changed();
+    changed();
+  }
+
+  /**
+   * @param {{ pictures: import("./api.js").Picture[], took: number }} answer
+   * @param {Scene} scene
+   */
+  async #show({ pictures: [picture], took }, scene) {
+    await paint(by("picture"), blobOf(picture));
+    performance.mark("studio.shown");
+    this.picture = picture;
+    const name = () => {
+      const label = picture.label && ` (${labelName(picture.label)})`;
+      return `${modelName(scene.model)}${label}`;
+    };
+    const params = () => ({
+      model: name(),
+      seed: picture.seed ?? "",
+      count: scene.candidates,
+      score: picture.score?.toFixed(2) ?? "",
+    });
+    say(by("caption"), picture.score === null ? "generate.caption" : "generate.captionScore", params);
+    say(by("picture"), "generate.picture", () => ({ ...params(), style: mixText(scene.mix) }), "aria-label");
+    by("picture").title = text("generate.took", { milliseconds: Math.round(took) });
+  }
+
+  async #download() {
+    try {
+      const { pictures } = await api.generate({ ...requestOf(this.scene), format: "png" });
+      download(blobOf(pictures[0]), `${this.scene.model}-${pictures[0].seed}.png`);
+    } catch (error) {
+      tellError(error);
+    }
+  }
+
+  async #keep() {
+    try {
+      await api.generate({ ...requestOf(this.scene), format: "png", store: true });
+      toast("generate.kept");
+      announce("generate.kept");
+    } catch (error) {
+      if (error instanceof api.ApiError && error.message.startsWith("store:")) toast("gallery.noStore");
+      else tellError(error);
+    }
+  }
+}
