@@ -17,6 +17,7 @@ import { record } from "./timings.js";
  * @property {number | null} score
  * @property {string} id
  */
+/** @typedef {{ pictures: Picture[], model: string, took: number, answered: number }} Answer */
 
 const KINDS = /** @type {Record<number, string>} */ ({
   400: "request",
@@ -48,7 +49,7 @@ export class ApiError extends Error {
  * Pictures from seeds.
  * @param {object} body
  * @param {Options} [options]
- * @returns {Promise<{ pictures: Picture[], model: string, took: number }>}
+ * @returns {Promise<Answer>}
  */
 export function generate(body, options) {
   return inLane(() => json("/v1/generate", "Generate", { body, ...options }), options);
@@ -58,7 +59,7 @@ export function generate(body, options) {
  * One's own picture, painted.
  * @param {object} body
  * @param {Options} [options]
- * @returns {Promise<{ pictures: Picture[], model: string, took: number }>}
+ * @returns {Promise<Answer>}
  */
 export function stylize(body, options) {
   return inLane(() => json("/v1/stylize", "Stylize", { body, ...options }), options);
@@ -141,12 +142,9 @@ function json(path, name, options = {}) {
     const started = performance.now();
     const response = await send(path, options);
     const text = await received(response.text());
-    const took = performance.now() - started;
-    if (name) {
-      performance.mark("studio.answer");
-      record(name, took, response.headers.get("Server-Timing") ?? "");
-    }
-    return { ...JSON.parse(text), took };
+    const answered = performance.now();
+    if (name) record(name, answered - started, response.headers.get("Server-Timing") ?? "");
+    return { ...JSON.parse(text), took: answered - started, answered };
   });
 }
 

@@ -62,10 +62,11 @@ export async function begin() {
  * @param {HTMLSelectElement} select
  */
 export async function offer(select) {
-  for (const language of LANGUAGES) {
-    const names = await fetched(language);
-    select.append(make("option", { value: language, lang: language }, new Text(names.language)));
-  }
+  const names = await Promise.all(LANGUAGES.map(fetched));
+  LANGUAGES.forEach((language, index) => {
+    const name = new Text(names[index].language);
+    select.append(make("option", { value: language, lang: language }, name));
+  });
   select.value = document.documentElement.lang;
   select.addEventListener("change", async () => {
     localStorage.setItem(KEPT, select.value);

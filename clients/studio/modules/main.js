@@ -1,6 +1,6 @@
 // @ts-check
 /** Puts the page together. */
-import { by } from "./dom.js";
+import { by, pause } from "./dom.js";
 import { Gallery } from "./gallery.js";
 import { Generate } from "./generate.js";
 import { begin, offer } from "./i18n.js";
@@ -18,8 +18,16 @@ import { Walk } from "./walk.js";
 
 offerTheme();
 offerKey();
-await begin();
-await offer(by("language"));
+for (;;) {
+  try {
+    await begin();
+    await offer(by("language"));
+    break;
+  } catch {
+    // There are no words yet to say that the server has gone.
+    await pause(1000);
+  }
+}
 try {
   await loadNames();
   start();

@@ -130,7 +130,7 @@ export class Stylize {
     }
     by("photo-empty").hidden = true;
     by("painted").hidden = false;
-    for (const id of ["painted-original", "painted-download", "painted-keep"]) by(id).disabled = false;
+    by("painted-actions").hidden = false;
     await this.#show(this.photo, "stylize.captionOriginal");
     this.original = false;
     by("painted-original").setAttribute("aria-pressed", "false");

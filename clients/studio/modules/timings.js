@@ -49,6 +49,6 @@ function stageOf(name) {
   if (name.endsWith(".queue")) return "queue";
   if (name === "rank" || name.endsWith("discriminator")) return "discriminator";
   if (name.endsWith("generator")) return "generator";
-  if (name.startsWith("style")) return "stylizer";
+  if (name === "stylizer" || name === "style_encoder") return "stylizer";
   return name === "encode" ? "encode" : name === "store" ? "store" : null;
 }
