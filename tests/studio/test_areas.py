@@ -163,7 +163,7 @@ def test_gallery(open_page: Any, keeping_server: RunningServer, tmp_path: Path) 
     page.wait_for_selector("#toast:has-text('Kept')")
     with Client(keeping_server.target) as client:
         client.generate(seed=4712, size=64, store=True)
-        (wanted,) = [made for made in client.pictures(seed=4711)]
+        (wanted,) = client.pictures(seed=4711)
     page.click("#tab-gallery")
     page.fill("#search-seed", "4711")
     page.wait_for_selector("#gallery-status:has-text('1 pictures')")

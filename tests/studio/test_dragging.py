@@ -22,7 +22,7 @@ class InFlight:
         self.sent: list[dict[str, Any]] = []
         self.cancelled = 0
         page.on("request", self._begin)
-        page.on("requestfinished", lambda request: self.now.discard(request))
+        page.on("requestfinished", self._end)
         page.on("requestfailed", self._fail)
 
     def _begin(self, request: Any) -> None:
@@ -31,8 +31,11 @@ class InFlight:
             self.most = max(self.most, len(self.now))
             self.sent.append(json.loads(request.post_data))
 
-    def _fail(self, request: Any) -> None:
+    def _end(self, request: Any) -> None:
         self.now.discard(request)
+
+    def _fail(self, request: Any) -> None:
+        self._end(request)
         self.cancelled += "ERR_ABORTED" in str(request.failure)
 
 

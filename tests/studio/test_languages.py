@@ -11,7 +11,7 @@ from server.http.studio import FOLDER
 LANGUAGES = {path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("languages/*")}
 ENGLISH = LANGUAGES["en"]
 # Names and signs are the same in every language.
-NOT_WORDS = {"Impasto", "Impasto: JavaScript", "−", "+", "256", "512", "1024"}
+NOT_WORDS = {"Impasto", "Impasto: JavaScript", "\N{MINUS SIGN}", "+", "256", "512", "1024"}
 SPOKEN_ATTRIBUTES = {"aria-label", "title", "placeholder"}
 # Of keys that are put together when the page runs.
 MADE_KEYS = ("models.", "labels.", "styles.", "error.", "detail.", "language")

@@ -1,5 +1,6 @@
 """How the areas look: accessible in light and dark, nothing beyond the edge, screenshots."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +11,19 @@ from impasto import Client
 from running_server import RunningServer
 from studio_page import wait_until
 
+from server.http.studio import FOLDER
+
 axe_module = pytest.importorskip(
     "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
 )
+TEXTS = json.loads((FOLDER / "languages" / "zh-CN.json").read_text("utf-8"))
 SIZES = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 AREAS = ("generate", "stylize", "walk", "gallery", "now")
 # Where the screenshots go that docs/studio.md shows; without it, nobody keeps them.
-FOLDER = "IMPASTO_STUDIO_SCREENSHOTS"
+SCREENSHOTS = "IMPASTO_STUDIO_SCREENSHOTS"
 VIEW = "generate?model=landscapes&seed=33&mix=cafe_terrace:0.6,ejiri:0.4"
+
+WALK = "walk?frames=4&start=7&end=33&start-mix=spring:1&end-mix=ejiri:1"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +37,7 @@ def kept_pictures(keeping_server: RunningServer) -> None:
 
 def fill(page: Any, area: str) -> None:
     """Wait until the area shows what it can."""
-    if area != "generate":
+    if area not in {"generate", "walk"}:
         page.click(f"#tab-{area}")
     if area == "generate":
         wait_until(page, "shown_.length")
@@ -44,8 +50,9 @@ def fill(page: Any, area: str) -> None:
         page.click(".tile >> nth=6")
         wait_until(page, "document.querySelectorAll('.tile.made').length === 14")
     elif area == "walk":
-        page.fill("#walk-frames", "4")
+        page.evaluate(f"location.hash = '{WALK}'")
         page.wait_for_selector("#walk-play:enabled")
+        page.fill("#walk-position", "2")
     elif area == "gallery":
         wait_until(
             page,
@@ -74,13 +81,14 @@ def beyond_the_edge(page: Any, area: str) -> list[str]:
 @pytest.mark.usefixtures("kept_pictures")
 @pytest.mark.parametrize("size", SIZES)
 def test_areas_keep_nobody_out(open_page: Callable[..., Any], tmp_path: Path, size: str) -> None:
-    folder = Path(os.environ.get(FOLDER, tmp_path))
+    folder = Path(os.environ.get(SCREENSHOTS, tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     page = open_page(VIEW, viewport=SIZES[size])
     found: list[str] = []
     for area in AREAS:
         fill(page, area)
         page.mouse.move(0, 0)
+        page.evaluate("scrollTo(0, 0); document.activeElement.blur()")
         page.screenshot(path=folder / f"{area}-{size}.png")
         found += findings(page, area) + beyond_the_edge(page, area)
         page.click("#theme")
@@ -99,13 +107,15 @@ def test_a_stored_picture_keeps_nobody_out(open_page: Callable[..., Any]) -> Non
 
 @pytest.mark.usefixtures("kept_pictures")
 def test_chinese_readers_get_chinese(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    folder = Path(os.environ.get(FOLDER, tmp_path))
+    folder = Path(os.environ.get(SCREENSHOTS, tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     options = {"locale": "zh-CN", "color_scheme": "dark", "viewport": SIZES["phone"]}
     page = open_page(VIEW, **options)
     fill(page, "generate")
     assert page.get_attribute("html", "lang") == "zh-CN"
-    assert page.inner_text("#caption") == "风景，种子 33"
+    assert page.inner_text("#caption") == TEXTS["generate.caption"].format(
+        model=TEXTS["models.landscapes"], seed=33
+    )
     page.screenshot(path=folder / "generate-chinese.png")
     found = beyond_the_edge(page, "generate")
     for area in AREAS[1:]:

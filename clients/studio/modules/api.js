@@ -135,7 +135,7 @@ export function metrics(signal) {
 /**
  * @param {string} path
  * @param {string} name as the list of requests shows it; empty: not at all
- * @param {{ body?: object, signal?: AbortSignal }} [options]
+ * @param {{ body?: object, signal?: AbortSignal, background?: boolean }} [options]
  */
 function json(path, name, options = {}) {
   return patiently(options.signal, async () => {
@@ -143,7 +143,8 @@ function json(path, name, options = {}) {
     const response = await send(path, options);
     const text = await received(response.text());
     const answered = performance.now();
-    if (name) record(name, answered - started, response.headers.get("Server-Timing") ?? "");
+    // What fills thumbnails would push out what people asked for.
+    if (name && !options.background) record(name, answered - started, response.headers.get("Server-Timing") ?? "");
     return { ...JSON.parse(text), took: answered - started, answered };
   });
 }

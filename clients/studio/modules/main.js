@@ -56,6 +56,7 @@ function start() {
     if (current) areas[current].hide();
     current = area;
     showTab(area);
+    scrollTo(0, 0);
     areas[area].show(params);
     if (!written) history.pushState(null, "", address());
   }

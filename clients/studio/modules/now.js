@@ -96,6 +96,8 @@ export class Now {
       const value = gauge(exposition, name) ?? 0;
       const most = limit ? gauge(exposition, limit) : null;
       const history = this.history[index];
+      // From the first look on there is a line.
+      if (!history.length) history.push(value);
       history.push(value);
       if (history.length > KEPT) history.shift();
       const top = Math.max(1, ...history);
@@ -136,12 +138,14 @@ export class Now {
       box.replaceChildren(none);
       return;
     }
-    const longest = Math.max(...requests.map(({ total }) => total));
+    // A stream takes as long as all its pictures: it would make every other bar a dot.
+    const single = requests.filter(({ stages }) => stages.size > 1);
+    const longest = Math.max(...(single.length ? single : requests).map(({ total }) => total));
     const rows = requests.map((request) => {
       const bar = draw("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" });
       let at = 0;
       for (const stage of STAGES) {
-        const width = (100 * (request.stages.get(stage) ?? 0)) / longest;
+        const width = Math.min(100, (100 * (request.stages.get(stage) ?? 0)) / longest);
         if (width > 0) bar.append(draw("rect", { x: at, y: 0, width, height: 10, class: `stage-${stage}` }));
         at += width;
       }
