@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from running_server import RunningServer, running_server
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_MILLISECONDS = 20_000
 # Records frames and shown pictures from the first moment on.
@@ -26,6 +25,7 @@ OpenPage = Callable[..., Any]
 def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("Debian's package chromium is not installed")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with sync_api.sync_playwright() as playwright:
         # Debian's build needs it where tests run as root.
         launched = playwright.chromium.launch(

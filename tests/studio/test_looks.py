@@ -1,5 +1,6 @@
 """How the areas look: accessible in light and dark, nothing beyond the edge, screenshots."""
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from impasto import Client
+from PIL import Image
 from running_server import RunningServer
 from studio_page import wait_until
 
@@ -63,6 +65,13 @@ def fill(page: Any, area: str) -> None:
         wait_until(page, "document.querySelector('.meter .value').textContent !== ''")
 
 
+def keep_screenshot(page: Any, otherwise: Path, name: str) -> None:
+    folder = Path(os.environ.get(SCREENSHOTS, otherwise))
+    folder.mkdir(parents=True, exist_ok=True)
+    with Image.open(io.BytesIO(page.screenshot())) as screenshot:
+        screenshot.convert("RGB").save(folder / f"{name}.webp", quality=80, method=6)
+
+
 def findings(page: Any, area: str) -> list[str]:
     """What axe-core finds that keeps people out."""
     result = axe_module.Axe().run(page).response
@@ -81,15 +90,13 @@ def beyond_the_edge(page: Any, area: str) -> list[str]:
 @pytest.mark.usefixtures("kept_pictures")
 @pytest.mark.parametrize("size", SIZES)
 def test_areas_keep_nobody_out(open_page: Callable[..., Any], tmp_path: Path, size: str) -> None:
-    folder = Path(os.environ.get(SCREENSHOTS, tmp_path))
-    folder.mkdir(parents=True, exist_ok=True)
     page = open_page(VIEW, viewport=SIZES[size])
     found: list[str] = []
     for area in AREAS:
         fill(page, area)
         page.mouse.move(0, 0)
         page.evaluate("scrollTo(0, 0); document.activeElement.blur()")
-        page.screenshot(path=folder / f"{area}-{size}.png")
+        keep_screenshot(page, tmp_path, f"{area}-{size}")
         found += findings(page, area) + beyond_the_edge(page, area)
         page.click("#theme")
         found += findings(page, f"dark {area}")
@@ -107,8 +114,6 @@ def test_a_stored_picture_keeps_nobody_out(open_page: Callable[..., Any]) -> Non
 
 @pytest.mark.usefixtures("kept_pictures")
 def test_chinese_readers_get_chinese(open_page: Callable[..., Any], tmp_path: Path) -> None:
-    folder = Path(os.environ.get(SCREENSHOTS, tmp_path))
-    folder.mkdir(parents=True, exist_ok=True)
     options = {"locale": "zh-CN", "color_scheme": "dark", "viewport": SIZES["phone"]}
     page = open_page(VIEW, **options)
     fill(page, "generate")
@@ -116,7 +121,7 @@ def test_chinese_readers_get_chinese(open_page: Callable[..., Any], tmp_path: Pa
     assert page.inner_text("#caption") == TEXTS["generate.caption"].format(
         model=TEXTS["models.landscapes"], seed=33
     )
-    page.screenshot(path=folder / "generate-chinese.png")
+    keep_screenshot(page, tmp_path, "generate-chinese")
     found = beyond_the_edge(page, "generate")
     for area in AREAS[1:]:
         page.click(f"#tab-{area}")

@@ -22,6 +22,7 @@ export class Detail {
     /** @type {typeof KINDS[number]} */
     this.kind = "cli";
     this.url = "";
+    this.file = new Blob();
     this.sure = false;
     this.kinds = KINDS.map((kind) => {
       const button = make("button", { type: "button" });

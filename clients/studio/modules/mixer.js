@@ -63,6 +63,7 @@ export class Mixer {
     this.point = [0, 0];
     /** @type {any[]} */
     this.nodes = [];
+    this.lines = draw("svg", { viewBox: "-1.25 -1.25 2.5 2.5", "aria-hidden": "true" });
     /** @type {any[]} */
     this.sliders = [];
     this.#buildPlane();
@@ -105,13 +106,11 @@ export class Mixer {
 
   #buildPlane() {
     const plane = by("plane");
-    this.lines = draw("svg", { viewBox: "-1.25 -1.25 2.5 2.5", "aria-hidden": "true" });
     this.lines.append(draw("circle", { r: 1, class: "ring" }));
-    this.nodes = styles.map((style, index) => {
+    this.nodes = styles.map((_, index) => {
       const [x, y] = place(index, styles.length);
       this.lines.append(draw("line", { x1: x, y1: y, x2: 0, y2: 0 }));
       const node = make("span", { class: "node", "aria-hidden": "true" });
-      say(node, "mixer.part", () => ({ style: styleName(style.name), percent: this.#percent(style.name) }), "title");
       node.style.setProperty("--x", `${50 + 50 * RING * x}%`);
       node.style.setProperty("--y", `${50 + 50 * RING * y}%`);
       return node;
@@ -196,16 +195,10 @@ export class Mixer {
     this.changed(this.mix, false);
   }
 
-  /** @param {string} style */
-  #percent(style) {
-    const found = shares(this.mix).find(([name]) => name === style);
-    return found ? Math.round(100 * found[1]) : 0;
-  }
-
   #show() {
     const [x, y] = this.point;
     const parts = new Map(shares(this.mix));
-    const lines = this.lines?.querySelectorAll("line") ?? [];
+    const lines = this.lines.querySelectorAll("line");
     styles.forEach(({ name }, index) => {
       const share = parts.get(name) ?? 0;
       this.nodes[index].style.setProperty("--share", String(share));

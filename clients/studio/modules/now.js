@@ -29,6 +29,7 @@ const STAGE_TEXTS = {
 
 export class Now {
   constructor() {
+    this.visible = false;
     this.looking = new AbortController();
     /** @type {number[][]} */
     this.history = GAUGES.map(() => []);

@@ -25,6 +25,9 @@ export class Stylize {
     /** @type {string} a style picture in base64; empty: a named style is used */
     this.second = "";
     this.original = false;
+    this.visible = false;
+    /** @type {any[]} */
+    this.tiles = [];
     this.walling = new AbortController();
     this.latest = new Latest(
       (/** @type {Record<string, any>} */ body, signal) => api.stylize(body, { signal }),

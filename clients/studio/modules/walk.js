@@ -193,8 +193,9 @@ export class Walk {
     const milliseconds = Number(by("walk-milliseconds").value);
     try {
       const body = { ...this.#body(), animation: true, frame_milliseconds: milliseconds };
+      const name = `walk-${this.start.place.seed}-${this.end.place.seed}.webp`;
       await api.stream("interpolate", body, (_, picture) => {
-        download(blobOf(picture), `walk-${body.start.seed}-${body.end.seed}.webp`);
+        download(blobOf(picture), name);
       });
     } catch (error) {
       tellError(error);
