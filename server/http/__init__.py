@@ -1,1 +1,1 @@
-"""The HTTP face: metrics, health and the Open Inference Protocol v2."""
+"""The HTTP face: the studio, REST, metrics, health and the Open Inference Protocol v2."""

@@ -22,14 +22,14 @@ export class Generate {
   constructor() {
     /** @type {Scene} */
     this.scene = readScene(new URLSearchParams());
+    /** @type {Scene | null} */
+    this.wished = null;
     this.shownModel = "";
     this.visible = false;
     offerModels(by("model"));
     this.mixer = new Mixer((mix, final) => {
-      // Where the pointer is let go, the picture of that place may be there already.
-      const same = final && JSON.stringify(mix) === JSON.stringify(this.wished?.mix);
       this.scene.mix = mix;
-      if (!same) this.#make(final);
+      this.#make(final);
     });
     this.latest = new Latest(
       (/** @type {Scene} */ scene, signal) => api.generate({ ...requestOf(scene), ...SHOWN }, { signal }),
@@ -54,6 +54,7 @@ export class Generate {
   /** Whatever is under way is not wanted any more. */
   hide() {
     this.visible = false;
+    this.wished = null;
     this.latest.cancel();
     this.sheet.stop();
   }
@@ -108,6 +109,7 @@ export class Generate {
     this.#on("strength", "input", (field) => (this.scene.strength = Number(field.value)), false);
     this.#on("truncation", "input", (field) => (this.scene.truncation = Number(field.value)), false);
     this.#on("candidates", "input", (field) => (this.scene.candidates = Number(field.value)), false);
+    for (const id of ["strength", "truncation", "candidates"]) this.#on(id, "change", () => {});
     this.#on("colour", "change", (field) => (this.scene.colour = field.checked));
     by("seed").addEventListener("change", () => this.#take(by("seed").value.trim()));
     by("seed").addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
@@ -157,8 +159,12 @@ export class Generate {
   /** @param {boolean} final whether the picture is to stay */
   #make(final) {
     if (!this.visible) return;
-    this.wished = structuredClone(this.scene);
-    this.latest.wish(this.wished, final);
+    // Where the pointer is let go, the picture of that place may be there already.
+    const same = JSON.stringify(this.scene) === JSON.stringify(this.wished);
+    if (!same) {
+      this.wished = structuredClone(this.scene);
+      this.latest.wish(this.wished, final);
+    }
     if (final) this.sheet.changed();
     changed();
   }
