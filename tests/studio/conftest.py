@@ -9,9 +9,21 @@ from running_server import RunningServer, running_server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_MILLISECONDS = 20_000
-# Records frames and shown pictures from the first moment on.
+# Records frames, shown pictures and what is in flight from the first moment on: a request for a
+# picture is, from its sending until its answer is there, or until it is cancelled.
 WATCH = """
-window.frames_ = []; window.shown_ = [];
+window.frames_ = []; window.shown_ = []; window.mostInFlight_ = 0;
+let inFlight = 0;
+const send = window.fetch;
+window.fetch = async (url, options) => {
+  if (!/^\\/v1\\/(generate|stylize)$/.test(url)) return send(url, options);
+  window.mostInFlight_ = Math.max(window.mostInFlight_, ++inFlight);
+  let response;
+  try { response = await send(url, options); } catch (error) { inFlight -= 1; throw error; }
+  const text = response.text.bind(response);
+  response.text = () => text().finally(() => (inFlight -= 1));
+  return response;
+};
 (function turn() { window.frames_.push(performance.now()); requestAnimationFrame(turn); })();
 new PerformanceObserver((list) => {
   for (const { startTime, duration, detail } of list.getEntries())

@@ -6,7 +6,7 @@ import { hush, say, text } from "./i18n.js";
 import { Latest } from "./latest.js";
 import { Mixer } from "./mixer.js";
 import { labelName, mixText, modelName, modelOf, offerLabels, offerModels, offerSizes } from "./names.js";
-import { blobOf, download, paint } from "./picture.js";
+import { blobOf, download, paint, paintPixels } from "./picture.js";
 import { UNBOUNDED, readScene, requestOf, writtenScene } from "./scene.js";
 import { drawn, isSeed, stepped } from "./seeds.js";
 import { Sheet } from "./sheet.js";
@@ -15,8 +15,11 @@ import { showStyles } from "./thumbnails.js";
 import { address, changed } from "./view.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
-// Encoded and decoded in a millisecond, where PNG takes several.
-const SHOWN = { format: "jpeg", quality: 92 };
+// From the same machine bare pixels are there soonest; over a network they are ten times as large.
+const PIXELS = { format: "raw_rgb8" };
+const ENCODED = { format: "jpeg", quality: 92 };
+const LARGEST_IN_PIXELS = 256;
+const IS_NEAR = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(location.hostname);
 
 export class Generate {
   constructor() {
@@ -25,6 +28,7 @@ export class Generate {
     /** @type {Scene | null} */
     this.wished = null;
     this.shownModel = "";
+    this.shown = false;
     this.visible = false;
     offerModels(by("model"));
     this.mixer = new Mixer((mix, final) => {
@@ -32,7 +36,8 @@ export class Generate {
       this.#make(final);
     });
     this.latest = new Latest(
-      (/** @type {Scene} */ scene, signal) => api.generate({ ...requestOf(scene), ...SHOWN }, { signal }),
+      (/** @type {Scene} */ scene, signal) =>
+        api.generate({ ...requestOf(scene), ...shownAs(scene) }, { signal }),
       (answer, scene) => this.#show(answer, scene),
       tellError,
     );
@@ -62,6 +67,13 @@ export class Generate {
   /** What the address says of the area. */
   params() {
     return writtenScene(this.scene);
+  }
+
+  /** The picture that is shown, as a file; null: there is none yet. */
+  file() {
+    /** @type {Promise<Blob | null>} */
+    const file = new Promise((resolve) => by("picture").toBlob(resolve));
+    return this.shown ? file : Promise.resolve(null);
   }
 
   #fill() {
@@ -174,11 +186,12 @@ export class Generate {
    * @param {Scene} scene
    */
   async #show({ pictures: [picture], took, answered }, scene) {
-    await paint(by("picture"), blobOf(picture));
+    if (picture.format === PIXELS.format) paintPixels(by("picture"), picture);
+    else await paint(by("picture"), blobOf(picture));
     // For whoever watches how long that takes; nothing is kept.
     performance.measure("studio.picture", { start: answered, detail: scene.mix });
     performance.clearMeasures("studio.picture");
-    this.picture = picture;
+    this.shown = true;
     const name = () => {
       const label = picture.label && ` (${labelName(picture.label)})`;
       return `${modelName(scene.model)}${label}`;
@@ -213,4 +226,14 @@ export class Generate {
       else tellError(error);
     }
   }
+}
+
+/**
+ * As what a scene's picture is asked for, to be looked at.
+ * @param {Scene} scene
+ */
+function shownAs(scene) {
+  const { width, height } = modelOf(scene.model);
+  const side = scene.size || Math.max(width, height);
+  return IS_NEAR && side <= LARGEST_IN_PIXELS ? PIXELS : ENCODED;
 }

@@ -40,7 +40,7 @@ function start() {
   /** @type {Record<string, Area>} */
   const areas = {
     generate,
-    stylize: new Stylize(() => generate.picture),
+    stylize: new Stylize(() => generate.file()),
     walk: new Walk(() => generate.scene),
     gallery: new Gallery((area, params) => go(area, params)),
     now: new Now(),

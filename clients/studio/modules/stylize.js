@@ -14,7 +14,7 @@ const THUMBNAIL = 96;
 const STYLE_SIDE = 256;
 
 export class Stylize {
-  /** @param {() => import("./api.js").Picture | undefined} generated what Generate shows */
+  /** @param {() => Promise<Blob | null>} generated what Generate shows */
   constructor(generated) {
     /** @type {Blob | null} */
     this.photo = null;
@@ -82,7 +82,7 @@ export class Stylize {
     });
   }
 
-  /** @param {() => import("./api.js").Picture | undefined} generated */
+  /** @param {() => Promise<Blob | null>} generated */
   #listen(generated) {
     accept(by("photo-file"), by("photo-drop"), (file) => this.#take(file));
     accept(by("style-file"), by("style-drop"), (file) => this.#takeSecond(file));
@@ -92,9 +92,9 @@ export class Stylize {
       if (this.visible && file) this.#take(file);
     });
     offerCamera((file) => this.#take(file));
-    by("photo-generated").addEventListener("click", () => {
-      const picture = generated();
-      if (picture) this.#take(blobOf(picture));
+    by("photo-generated").addEventListener("click", async () => {
+      const picture = await generated();
+      if (picture) this.#take(picture);
     });
     by("painted-original").addEventListener("click", () => {
       this.original = !this.original;
@@ -124,9 +124,10 @@ export class Stylize {
   /** @param {Blob} file */
   async #take(file) {
     try {
-      this.photo = await fitted(file, LONGEST);
-      this.encoded = await base64(this.photo);
-      this.small = await base64(await fitted(file, THUMBNAIL));
+      const photo = await fitted(file, LONGEST);
+      const small = await base64(await fitted(file, THUMBNAIL));
+      // All at once: somebody may choose a style meanwhile.
+      [this.encoded, this.small, this.photo] = [await base64(photo), small, photo];
     } catch {
       toast("stylize.noPicture");
       return;
