@@ -60,8 +60,8 @@ def test_the_picture_follows_within_a_frame_and_two_requests(open_page: Any) -> 
 def test_stale_requests_are_cancelled(open_page: Any) -> None:
     page = open_page(f"{VIEW}&size=512")
     wait_until(page, "shown_.length")
-    cancelled: list[Any] = []
-    page.on("requestfailed", cancelled.append)
+    cancelled: list[str] = []
+    page.on("requestfailed", lambda request: cancelled.append(request.url))
     for _ in range(4):
         page.click("#seed-more")
     page.wait_for_selector("#caption:has-text('seed 11')")
@@ -74,7 +74,7 @@ def test_the_server_is_cut_off_in_the_middle_of_a_drag(
 ) -> None:
     with cut_line(keeping_server.http) as line:
         page = open_page(f"{VIEW}&size=64", f"http://127.0.0.1:{line.port}", expected="net::ERR_")
-            wait_until(page, "shown_.length")
+        wait_until(page, "shown_.length")
         page.locator("#plane").scroll_into_view_if_needed()
         drag(page, range(10), lambda _: page.wait_for_timeout(16))
         line.cut()

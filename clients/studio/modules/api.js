@@ -144,7 +144,8 @@ function json(path, name, options = {}) {
     const text = await received(response.text());
     const answered = performance.now();
     // What fills thumbnails would push out what people asked for.
-    if (name && !options.background) record(name, answered - started, response.headers.get("Server-Timing") ?? "");
+    if (name && !options.background)
+      record(name, answered - started, response.headers.get("Server-Timing") ?? "");
     return { ...JSON.parse(text), took: answered - started, answered };
   });
 }

@@ -34,11 +34,16 @@ export class Detail {
       return button;
     });
     by("recipe-kinds").append(...this.kinds);
-    by("recipe-copy").addEventListener("click", () => copy(by("recipe-text").textContent, "detail.copied"));
+    by("recipe-copy").addEventListener("click", () =>
+      copy(by("recipe-text").textContent, "detail.copied"),
+    );
     by("detail-close").addEventListener("click", () => by("detail").close());
     by("detail").addEventListener("close", () => URL.revokeObjectURL(this.url));
     by("detail-download").addEventListener("click", () =>
-      download(this.file, `${this.record.model}-${this.record.seed ?? this.record.id}.${this.record.format}`),
+      download(
+        this.file,
+        `${this.record.model}-${this.record.seed ?? this.record.id}.${this.record.format}`,
+      ),
     );
     by("detail-delete").addEventListener("click", () => this.#remove());
     by("detail-open").addEventListener("click", () => {
@@ -61,7 +66,10 @@ export class Detail {
     this.#sure(false);
     by("detail-picture").src = this.url;
     const title = record.seed === null ? "detail.untitled" : "detail.title";
-    say(by("detail-title"), title, () => ({ model: modelName(record.model), seed: record.seed ?? "" }));
+    say(by("detail-title"), title, () => ({
+      model: modelName(record.model),
+      seed: record.seed ?? "",
+    }));
     by("detail-picture").alt = by("detail-title").textContent;
     by("detail-open").hidden = isPainted(record.recipe) || Boolean(record.recipe.latent);
     say(by("detail-open"), record.recipe.start ? "detail.openWalk" : "detail.open");
@@ -84,16 +92,24 @@ export class Detail {
       ["fact.score", record.score === null ? "" : record.score.toFixed(2)],
       ["fact.file", `${record.format.toUpperCase()}, ${size} kB`],
     ];
-    showFacts(by("detail-facts"), facts.filter(([, value]) => value));
+    showFacts(
+      by("detail-facts"),
+      facts.filter(([, value]) => value),
+    );
   }
 
   #showRecipe() {
-    this.kinds.forEach((button, index) => button.setAttribute("aria-pressed", String(KINDS[index] === this.kind)));
+    this.kinds.forEach((button, index) =>
+      button.setAttribute("aria-pressed", String(KINDS[index] === this.kind)),
+    );
     by("recipe-text").textContent = written(this.kind, this.record.recipe, this.record.format);
   }
 
   async #showProvenance() {
-    const [source, intact] = await Promise.all([sourceType(this.file), isIntact(this.file, this.record.sha256)]);
+    const [source, intact] = await Promise.all([
+      sourceType(this.file),
+      isIntact(this.file, this.record.sha256),
+    ]);
     const sentences = [source ? text("detail.machine", { source }) : text("detail.bare")];
     if (intact !== null) sentences.push(text(intact ? "detail.intact" : "detail.damaged"));
     by("detail-provenance").textContent = sentences.join(" ");
@@ -162,7 +178,8 @@ function walkParams(recipe) {
     const end = recipe[name];
     params.set(name, end.seed ?? "");
     params.set(`${name}-mix`, writtenMix(mixOf(end)));
-    if (end.style_strength !== undefined) params.set(`${name}-strength`, String(end.style_strength));
+    if (end.style_strength !== undefined)
+      params.set(`${name}-strength`, String(end.style_strength));
   }
   for (const name of ["label", "size"]) if (recipe[name]) params.set(name, String(recipe[name]));
   return params;

@@ -27,7 +27,17 @@ export class End {
     this.mixed = make("option", { value: MIXED });
     this.style.append(this.mixed);
     fieldset.append(
-      labelled("field", "walk.seed", make("span", { class: "stepper" }, this.#step(-1, "generate.seedLess", "−"), this.seed, this.#step(1, "generate.seedMore", "+"))),
+      labelled(
+        "field",
+        "walk.seed",
+        make(
+          "span",
+          { class: "stepper" },
+          this.#step(-1, "generate.seedLess", "−"),
+          this.seed,
+          this.#step(1, "generate.seedMore", "+"),
+        ),
+      ),
       labelled("field", "walk.style", this.style),
       labelled("slide", "walk.strength", this.output, this.strength),
       this.#button("walk.take", () => this.set(taken())),
@@ -37,10 +47,17 @@ export class End {
       this.set({ ...this.place, seed: isSeed(seed) ? seed : this.place.seed });
     });
     this.style.addEventListener("change", () => {
-      const mix = this.style.value === MIXED ? this.place.mix : this.style.value ? { [this.style.value]: 1 } : {};
+      const mix =
+        this.style.value === MIXED
+          ? this.place.mix
+          : this.style.value
+            ? { [this.style.value]: 1 }
+            : {};
       this.set({ ...this.place, mix });
     });
-    this.strength.addEventListener("input", () => this.set({ ...this.place, strength: Number(this.strength.value) }));
+    this.strength.addEventListener("input", () =>
+      this.set({ ...this.place, strength: Number(this.strength.value) }),
+    );
     document.addEventListener("language", () => this.#show());
   }
 
@@ -101,7 +118,9 @@ export class End {
   #step(by, key, sign) {
     const button = make("button", { type: "button" }, new Text(sign));
     say(button, key, {}, "aria-label");
-    button.addEventListener("click", () => this.set({ ...this.place, seed: stepped(this.place.seed, by) }));
+    button.addEventListener("click", () =>
+      this.set({ ...this.place, seed: stepped(this.place.seed, by) }),
+    );
     return button;
   }
 

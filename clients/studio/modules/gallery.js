@@ -4,7 +4,15 @@ import * as api from "./api.js";
 import { Detail } from "./detail.js";
 import { by, later, make } from "./dom.js";
 import { say } from "./i18n.js";
-import { labelName, mixText, modelName, models, offerLabels, offerModels, offerStyles } from "./names.js";
+import {
+  labelName,
+  mixText,
+  modelName,
+  models,
+  offerLabels,
+  offerModels,
+  offerStyles,
+} from "./names.js";
 import { isSeed } from "./seeds.js";
 import { tellError } from "./tell.js";
 import { changed } from "./view.js";
@@ -35,7 +43,12 @@ export class Gallery {
     say(any, "gallery.any");
     by("search-model").append(any);
     offerModels(by("search-model"));
-    offerLabels(by("search-label"), models.flatMap(({ classes }) => classes), "gallery.any", "");
+    offerLabels(
+      by("search-label"),
+      models.flatMap(({ classes }) => classes),
+      "gallery.any",
+      "",
+    );
     const soon = later(() => this.#search(), 250);
     by("search").addEventListener("input", soon);
     by("search").addEventListener("reset", () => setTimeout(soon));
@@ -91,14 +104,16 @@ export class Gallery {
       this.token = page.next_page_token;
       by("gallery-more").hidden = !this.token;
       this.count += page.pictures.length;
-      if (this.count) this.#status("gallery.count", { count: `${this.count}${this.token ? "+" : ""}` });
+      if (this.count)
+        this.#status("gallery.count", { count: `${this.count}${this.token ? "+" : ""}` });
       else this.#status("gallery.none");
       const items = page.pictures.map((/** @type {any} */ record) => this.#item(record));
       by("gallery-pictures").append(...items);
       for (const record of page.pictures) await this.#load(record, signal);
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof api.ApiError && error.kind === "unsupported") this.#status("gallery.noStore");
+      if (error instanceof api.ApiError && error.kind === "unsupported")
+        this.#status("gallery.noStore");
       else tellError(error);
     } finally {
       by("gallery-more").disabled = false;
@@ -180,7 +195,10 @@ export class Gallery {
    */
   #status(key, params = {}) {
     say(by("gallery-status"), key, params);
-    by("gallery-status").classList.toggle("empty-text", key === "gallery.none" || key === "gallery.noStore");
+    by("gallery-status").classList.toggle(
+      "empty-text",
+      key === "gallery.none" || key === "gallery.noStore",
+    );
   }
 }
 

@@ -5,7 +5,15 @@ import { by } from "./dom.js";
 import { hush, say, text } from "./i18n.js";
 import { Latest } from "./latest.js";
 import { Mixer } from "./mixer.js";
-import { labelName, mixText, modelName, modelOf, offerLabels, offerModels, offerSizes } from "./names.js";
+import {
+  labelName,
+  mixText,
+  modelName,
+  modelOf,
+  offerLabels,
+  offerModels,
+  offerSizes,
+} from "./names.js";
 import { blobOf, download, paint, paintPixels } from "./picture.js";
 import { UNBOUNDED, readScene, requestOf, writtenScene } from "./scene.js";
 import { drawn, isSeed, stepped } from "./seeds.js";
@@ -41,7 +49,10 @@ export class Generate {
       (answer, scene) => this.#show(answer, scene),
       tellError,
     );
-    this.sheet = new Sheet(() => this.scene, (seed) => this.#take(seed));
+    this.sheet = new Sheet(
+      () => this.scene,
+      (seed) => this.#take(seed),
+    );
     this.#listen();
   }
 
@@ -110,7 +121,9 @@ export class Generate {
   }
 
   #listen() {
-    by("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
+    by("controls").addEventListener("submit", (/** @type {Event} */ event) =>
+      event.preventDefault(),
+    );
     this.#on("model", "change", (field) => {
       const label = modelOf(field.value).classes.includes(this.scene.label) ? this.scene.label : "";
       this.scene = { ...this.scene, model: field.value, label, size: 0 };
@@ -118,28 +131,34 @@ export class Generate {
     });
     this.#on("label", "change", (field) => (this.scene.label = field.value));
     this.#on("size", "change", (field) => (this.scene.size = Number(field.value)));
-    this.#on("strength", "input", (field) => (this.scene.strength = Number(field.value)), false);
-    this.#on("truncation", "input", (field) => (this.scene.truncation = Number(field.value)), false);
-    this.#on("candidates", "input", (field) => (this.scene.candidates = Number(field.value)), false);
-    for (const id of ["strength", "truncation", "candidates"]) this.#on(id, "change", () => {});
     this.#on("colour", "change", (field) => (this.scene.colour = field.checked));
-    by("seed").addEventListener("change", () => this.#take(by("seed").value.trim()));
-    by("seed").addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      const step = { ArrowUp: 1, ArrowDown: -1 }[event.key];
-      if (!step || !isSeed(by("seed").value)) return;
-      event.preventDefault();
-      this.#take(stepped(by("seed").value, step * this.scene.candidates));
-    });
-    // Whoever chooses among several seeds steps over all of them.
-    by("seed-less").addEventListener("click", () => this.#take(stepped(this.scene.seed, -this.scene.candidates)));
-    by("seed-more").addEventListener("click", () => this.#take(stepped(this.scene.seed, this.scene.candidates)));
-    by("seed-draw").addEventListener("click", () => this.#take(drawn()));
+    for (const id of /** @type {const} */ (["strength", "truncation", "candidates"])) {
+      this.#on(id, "input", (field) => (this.scene[id] = Number(field.value)), false);
+      this.#on(id, "change", (field) => (this.scene[id] = Number(field.value)));
+    }
+    this.#listenToSeed();
     by("download").addEventListener("click", () => this.#download());
     by("keep").addEventListener("click", () => this.#keep());
     by("link").addEventListener("click", () =>
       copy(new URL(address(), location.href).href, "generate.linked"),
     );
-    document.addEventListener("language", () => this.scene.model && this.#fillOutputs());
+    document.addEventListener("language", () => this.#fillOutputs());
+  }
+
+  #listenToSeed() {
+    const field = by("seed");
+    // Whoever chooses among several seeds steps over all of them.
+    const step = (/** @type {number} */ steps) =>
+      this.#take(stepped(this.scene.seed, steps * this.scene.candidates));
+    by("seed-less").addEventListener("click", () => step(-1));
+    by("seed-more").addEventListener("click", () => step(1));
+    by("seed-draw").addEventListener("click", () => this.#take(drawn()));
+    field.addEventListener("change", () => this.#take(field.value.trim()));
+    field.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+      event.preventDefault();
+      step(event.key === "ArrowUp" ? 1 : -1);
+    });
   }
 
   /**
@@ -202,8 +221,17 @@ export class Generate {
       count: scene.candidates,
       score: picture.score?.toFixed(2) ?? "",
     });
-    say(by("caption"), picture.score === null ? "generate.caption" : "generate.captionScore", params);
-    say(by("picture"), "generate.picture", () => ({ ...params(), style: mixText(scene.mix) }), "aria-label");
+    say(
+      by("caption"),
+      picture.score === null ? "generate.caption" : "generate.captionScore",
+      params,
+    );
+    say(
+      by("picture"),
+      "generate.picture",
+      () => ({ ...params(), style: mixText(scene.mix) }),
+      "aria-label",
+    );
     by("picture").title = text("generate.took", { milliseconds: Math.round(took) });
   }
 
@@ -222,7 +250,8 @@ export class Generate {
       toast("generate.kept");
       announce("generate.kept");
     } catch (error) {
-      if (error instanceof api.ApiError && error.message.startsWith("store:")) toast("gallery.noStore");
+      if (error instanceof api.ApiError && error.message.startsWith("store:"))
+        toast("gallery.noStore");
       else tellError(error);
     }
   }

@@ -53,7 +53,9 @@ function answered() {
         field.value = "";
         if (dialog.returnValue === "forget") sessionStorage.removeItem(KEPT);
         if (dialog.returnValue === "use" && key) sessionStorage.setItem(KEPT, key);
-        resolve(["use", "forget"].includes(dialog.returnValue) && (currentKey() !== before || !!key));
+        resolve(
+          ["use", "forget"].includes(dialog.returnValue) && (currentKey() !== before || !!key),
+        );
       },
       { once: true },
     );

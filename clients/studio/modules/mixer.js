@@ -136,7 +136,9 @@ export class Mixer {
       if (plane.hasPointerCapture(event.pointerId)) this.#drag(event);
     });
     plane.addEventListener("lostpointercapture", () => this.changed(this.mix, true));
-    this.handle.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#press(event));
+    this.handle.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) =>
+      this.#press(event),
+    );
   }
 
   #buildSliders() {
@@ -203,7 +205,12 @@ export class Mixer {
       const share = parts.get(name) ?? 0;
       this.nodes[index].style.setProperty("--share", String(share));
       this.nodes[index].classList.toggle("on", share > 0);
-      say(this.nodes[index], "mixer.part", { style: styleName(name), percent: Math.round(100 * share) }, "title");
+      say(
+        this.nodes[index],
+        "mixer.part",
+        { style: styleName(name), percent: Math.round(100 * share) },
+        "title",
+      );
       lines[index].setAttribute("x2", String(x));
       lines[index].setAttribute("y2", String(y));
       lines[index].style.setProperty("--share", String(share));
@@ -213,7 +220,10 @@ export class Mixer {
     by("plane").classList.toggle("off", parts.size === 0);
     this.handle.style.setProperty("--x", `${50 + 50 * RING * x}%`);
     this.handle.style.setProperty("--y", `${50 + 50 * RING * y}%`);
-    this.handle.setAttribute("aria-valuenow", String(Math.round(100 * Math.max(0, ...parts.values()))));
+    this.handle.setAttribute(
+      "aria-valuenow",
+      String(Math.round(100 * Math.max(0, ...parts.values()))),
+    );
     this.handle.setAttribute("aria-valuetext", mixText(this.mix, 16));
     by("mix-text").textContent = mixText(this.mix);
   }

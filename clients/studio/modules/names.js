@@ -49,9 +49,11 @@ export function mixText(mix, most = 3) {
   const parts = shares(mix);
   if (!parts.length) return text("mixer.unpainted");
   if (parts.length === 1) return styleName(parts[0][0]);
-  const named = parts.slice(0, most).map(([style, share]) =>
-    text("mixer.part", { style: styleName(style), percent: Math.round(100 * share) }),
-  );
+  const named = parts
+    .slice(0, most)
+    .map(([style, share]) =>
+      text("mixer.part", { style: styleName(style), percent: Math.round(100 * share) }),
+    );
   if (parts.length > most) named.push(text("mixer.more", { count: parts.length - most }));
   return named.join(", ");
 }
@@ -105,7 +107,8 @@ export function offerSizes(select, model, chosen) {
   say(first, "generate.ownSize", { size: own });
   select.append(first);
   for (const size of model.sizes) {
-    if (size !== own) select.append(make("option", { value: String(size) }, new Text(String(size))));
+    if (size !== own)
+      select.append(make("option", { value: String(size) }, new Text(String(size))));
   }
   select.value = String(chosen);
   if (select.selectedIndex < 0) select.value = "0";

@@ -1,32 +1,26 @@
 // @ts-check
 /** The area Now: one's own last requests by stage, the queue, and what the server runs on. */
 import * as api from "./api.js";
+import { STAGE_TEXTS, showRequests } from "./bars.js";
 import { showFacts } from "./detail.js";
 import { by, draw, make, pause } from "./dom.js";
 import { gauge } from "./gauges.js";
 import { say, text } from "./i18n.js";
 import { modelName, models, styles } from "./names.js";
 import { tellError } from "./tell.js";
-import { STAGES, requests } from "./timings.js";
+import { STAGES } from "./timings.js";
 
 const EVERY = 1000;
 const KEPT = 60;
 const GAUGES = [
-  { key: "now.inFlight", name: "impasto_in_flight_pictures", limit: "impasto_in_flight_limit_pictures" },
+  {
+    key: "now.inFlight",
+    name: "impasto_in_flight_pictures",
+    limit: "impasto_in_flight_limit_pictures",
+  },
   { key: "now.backlog", name: "impasto_backlog_pictures", limit: "impasto_backlog_limit_pictures" },
   { key: "now.calls", name: "impasto_calls_under_way", limit: "" },
 ];
-/** @type {Record<string, string>} */
-const STAGE_TEXTS = {
-  queue: "now.queueStage",
-  generator: "now.generator",
-  discriminator: "now.discriminator",
-  stylizer: "now.stylizer",
-  encode: "now.encode",
-  store: "now.store_stage",
-  rest: "now.rest",
-};
-
 export class Now {
   constructor() {
     this.visible = false;
@@ -44,13 +38,17 @@ export class Now {
       const name = make("span", { class: "name" });
       say(name, key);
       const value = make("output", { class: "value" });
-      const chart = draw("svg", { viewBox: `0 0 ${KEPT} 20`, preserveAspectRatio: "none", "aria-hidden": "true" });
+      const chart = draw("svg", {
+        viewBox: `0 0 ${KEPT} 20`,
+        preserveAspectRatio: "none",
+        "aria-hidden": "true",
+      });
       const line = draw("polyline");
       chart.append(line);
       by("now-queue").append(make("div", { class: "meter" }, name, value, chart));
       return { value, line };
     });
-    document.addEventListener("timed", () => this.visible && this.#showRequests());
+    document.addEventListener("timed", () => this.visible && showRequests(by("now-requests")));
     document.addEventListener("language", () => this.visible && this.#showAll());
   }
 
@@ -75,7 +73,7 @@ export class Now {
   }
 
   #showAll() {
-    this.#showRequests();
+    showRequests(by("now-requests"));
     this.#showServer();
   }
 
@@ -102,7 +100,9 @@ export class Now {
       history.push(value);
       if (history.length > KEPT) history.shift();
       const top = Math.max(1, ...history);
-      const points = history.map((one, at) => `${KEPT - history.length + at},${19 - (18 * one) / top}`);
+      const points = history.map(
+        (one, at) => `${KEPT - history.length + at},${19 - (18 * one) / top}`,
+      );
       this.meters[index].line.setAttribute("points", points.join(" "));
       this.meters[index].value.textContent = most === null ? String(value) : `${value} / ${most}`;
     });
@@ -125,43 +125,12 @@ export class Now {
       ["now.engine", `${about.engine} ${about.engine_version}`.trim()],
       ["now.python", about.python],
       ["now.cores", String(about.cores)],
-      ["now.models", models.map(({ name, version }) => `${modelName(name)} (${version})`).join(", ")],
+      [
+        "now.models",
+        models.map(({ name, version }) => `${modelName(name)} (${version})`).join(", "),
+      ],
       ["now.styles", String(styles.length)],
       ["now.store", text(about.stores ? "now.yes" : "now.no")],
     ]);
-  }
-
-  #showRequests() {
-    const box = by("now-requests");
-    if (!requests.length) {
-      const none = make("p", { class: "empty-text" });
-      say(none, "now.noRequests");
-      box.replaceChildren(none);
-      return;
-    }
-    // A stream takes as long as all its pictures: it would make every other bar a dot.
-    const single = requests.filter(({ stages }) => stages.size > 1);
-    const longest = Math.max(...(single.length ? single : requests).map(({ total }) => total));
-    const rows = requests.map((request) => {
-      const bar = draw("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" });
-      let at = 0;
-      for (const stage of STAGES) {
-        const width = Math.min(100, (100 * (request.stages.get(stage) ?? 0)) / longest);
-        if (width > 0) bar.append(draw("rect", { x: at, y: 0, width, height: 10, class: `stage-${stage}` }));
-        at += width;
-      }
-      const parts = [...request.stages].filter(([, took]) => took >= 0.05);
-      const words = parts.map(([stage, took]) => `${text(STAGE_TEXTS[stage])} ${took.toFixed(1)}`).join(", ");
-      const time = request.at.toLocaleTimeString(document.documentElement.lang);
-      return make(
-        "tr",
-        { title: words },
-        make("th", { scope: "row" }, new Text(request.name), make("span", { class: "hint" }, new Text(time))),
-        make("td", { class: "bar" }, bar, make("span", { class: "hidden" }, new Text(words))),
-        make("td", { class: "number" }, new Text(text("now.milliseconds", { value: request.total.toFixed(0) }))),
-      );
-    });
-    const head = make("tr", {}, ...["now.request", "now.requests", "now.total"].map((key) => make("th", { scope: "col", class: "hidden" }, new Text(text(key)))));
-    box.replaceChildren(make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
   }
 }

@@ -41,7 +41,8 @@ function needsPicture(recipe) {
 function cli(recipe, format) {
   if (recipe.start) return cliWalk(recipe);
   const words = isPainted(recipe) ? ["stylize", PHOTO] : ["generate"];
-  if (!isPainted(recipe)) words.push("--model", recipe.model, ...(recipe.seed ? ["--seed", recipe.seed] : []));
+  if (!isPainted(recipe))
+    words.push("--model", recipe.model, ...(recipe.seed ? ["--seed", recipe.seed] : []));
   for (const style of cliStyles(recipe)) words.push("--style", style);
   if ((recipe.style_strength ?? 1) !== 1) words.push("--strength", String(recipe.style_strength));
   if (recipe.preserve_colour) words.push("--preserve-colour");
@@ -90,11 +91,14 @@ function quoted(word) {
 function python(recipe, format) {
   const walk = Boolean(recipe.start);
   const painted = isPainted(recipe);
-  const head = walk ? "from impasto import Client, Waypoint" : "from impasto import Client, PictureFormat";
+  const head = walk
+    ? "from impasto import Client, Waypoint"
+    : "from impasto import Client, PictureFormat";
   const options = pythonOptions(recipe, walk ? "" : format);
   let call = `client.generate(${options.join(", ")})[0]`;
   if (painted) call = `client.stylize(open("${PHOTO}", "rb").read(), ${options.join(", ")})`;
-  if (walk) call = `client.animate(${[pythonEnd(recipe.start), pythonEnd(recipe.end), ...options].join(", ")})`;
+  if (walk)
+    call = `client.animate(${[pythonEnd(recipe.start), pythonEnd(recipe.end), ...options].join(", ")})`;
   return [
     head,
     "",
@@ -120,7 +124,8 @@ function pythonOptions(recipe, format) {
   if (recipe.label) options.push(`label=${JSON.stringify(recipe.label)}`);
   if (recipe.truncation) options.push(`truncation=${recipe.truncation}`);
   if (recipe.size) options.push(`size=${recipe.size}`);
-  if (format && format !== "png") options.push(`picture_format=PictureFormat.${format.toUpperCase()}`);
+  if (format && format !== "png")
+    options.push(`picture_format=PictureFormat.${format.toUpperCase()}`);
   return options;
 }
 
@@ -162,7 +167,10 @@ function grpcurl(recipe, format) {
     message.animation = true;
     for (const name of ["start", "end"]) {
       const { seed, latent } = recipe[name];
-      message[name] = { ...(seed ? { seed } : { latent: { values: latent } }), ...messageStyle(recipe[name]) };
+      message[name] = {
+        ...(seed ? { seed } : { latent: { values: latent } }),
+        ...messageStyle(recipe[name]),
+      };
     }
   } else if (format !== "png") message.format = `OUTPUT_FORMAT_${format.toUpperCase()}`;
   const data = JSON.stringify(message).replaceAll("'", `'\\''`);

@@ -66,13 +66,25 @@ export class Sheet {
     this.made = JSON.stringify(body);
     this.controller = new AbortController();
     const { signal } = this.controller;
-    const cells = Array.from({ length: COUNT }, () => make("button", { class: "cell", disabled: "" }));
+    const cells = Array.from({ length: COUNT }, () =>
+      make("button", { class: "cell", disabled: "" }),
+    );
     by("sheet-cells").replaceChildren(...cells);
     cells.forEach((cell, index) => {
-      say(cell, "sheet.cell", { seed: stepped(this.first, index * scene.candidates) }, "aria-label");
+      say(
+        cell,
+        "sheet.cell",
+        { seed: stepped(this.first, index * scene.candidates) },
+        "aria-label",
+      );
     });
     try {
-      await api.stream("generate/stream", body, (index, picture) => this.#show(cells[index], picture), signal);
+      await api.stream(
+        "generate/stream",
+        body,
+        (index, picture) => this.#show(cells[index], picture),
+        signal,
+      );
       announce("sheet.done");
     } catch (error) {
       if (!signal.aborted) tellError(error);

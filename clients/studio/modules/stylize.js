@@ -62,7 +62,12 @@ export class Stylize {
       const label = make("span");
       say(label, `styles.${name}`);
       if (label.textContent === `styles.${name}`) label.textContent = styleName(name);
-      const tile = make("button", { type: "button", class: "tile", "aria-pressed": "false" }, make("canvas", { "aria-hidden": "true", width: "96", height: "96" }), label);
+      const tile = make(
+        "button",
+        { type: "button", class: "tile", "aria-pressed": "false" },
+        make("canvas", { "aria-hidden": "true", width: "96", height: "96" }),
+        label,
+      );
       tile.addEventListener("click", () => {
         this.style = name;
         this.second = "";
@@ -199,7 +204,12 @@ export class Stylize {
     const { signal } = this.walling;
     try {
       for (const [index, { name }] of styles.entries()) {
-        const body = { ...this.#body(), style_picture: undefined, style: name, picture: this.small };
+        const body = {
+          ...this.#body(),
+          style_picture: undefined,
+          style: name,
+          picture: this.small,
+        };
         const answer = await api.stylize(
           { ...body, max_side: THUMBNAIL, format: "jpeg", priority: "low" },
           { background: true, signal },
@@ -226,7 +236,8 @@ export class Stylize {
       await api.stylize({ ...this.#body(), format: "png", store: true });
       toast("generate.kept");
     } catch (error) {
-      if (error instanceof api.ApiError && error.message.startsWith("store:")) toast("gallery.noStore");
+      if (error instanceof api.ApiError && error.message.startsWith("store:"))
+        toast("gallery.noStore");
       else tellError(error);
     }
   }

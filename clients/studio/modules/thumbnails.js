@@ -35,7 +35,14 @@ export async function showStyles(name, show) {
  * @param {number | undefined} size
  */
 async function made(model, index, size) {
-  const body = { model, seed: SEED, size, style: styles[index].name, format: "jpeg", priority: "low" };
+  const body = {
+    model,
+    seed: SEED,
+    size,
+    style: styles[index].name,
+    format: "jpeg",
+    priority: "low",
+  };
   const { pictures } = await api.generate(body, { background: true });
   return URL.createObjectURL(blobOf(pictures[0]));
 }

@@ -5,7 +5,15 @@ const KEPT = 24;
 /** @typedef {"queue" | "generator" | "discriminator" | "stylizer" | "encode" | "store" | "rest"} Stage */
 /** @typedef {{ name: string, at: Date, total: number, stages: Map<Stage, number> }} Timed */
 /** @type {Stage[]} */
-export const STAGES = ["queue", "generator", "discriminator", "stylizer", "encode", "store", "rest"];
+export const STAGES = [
+  "queue",
+  "generator",
+  "discriminator",
+  "stylizer",
+  "encode",
+  "store",
+  "rest",
+];
 /** @type {Timed[]} */
 export const requests = [];
 

@@ -23,7 +23,11 @@ export class Walk {
     this.start = new End(by("walk-start"), taken, () => this.#changed());
     this.end = new End(by("walk-end"), taken, () => this.#changed());
     this.start.place = { seed: drawn(), mix: { [styles[0].name]: 1 }, strength: 1 };
-    this.end.place = { seed: drawn(), mix: { [styles[styles.length > 1 ? 1 : 0].name]: 1 }, strength: 1 };
+    this.end.place = {
+      seed: drawn(),
+      mix: { [styles[styles.length > 1 ? 1 : 0].name]: 1 },
+      strength: 1,
+    };
     /** @type {ImageBitmap[]} */
     this.frames = [];
     this.making = new AbortController();
@@ -44,9 +48,18 @@ export class Walk {
     const model = modelOf(params.get("model") ?? by("walk-model").value);
     by("walk-model").value = model.name;
     by("walk-frames").value = readNumber(params.get("frames"), 4, 48, by("walk-frames").value);
-    by("walk-milliseconds").value = readNumber(params.get("ms"), 20, 400, by("walk-milliseconds").value);
-    this.#fill(readNumber(params.get("size"), 0, 1024, Number(by("walk-size").value)), params.get("label") ?? by("walk-label").value);
-    if (!this.frames.length) void this.#make(!matchMedia("(prefers-reduced-motion: reduce)").matches);
+    by("walk-milliseconds").value = readNumber(
+      params.get("ms"),
+      20,
+      400,
+      by("walk-milliseconds").value,
+    );
+    this.#fill(
+      readNumber(params.get("size"), 0, 1024, Number(by("walk-size").value)),
+      params.get("label") ?? by("walk-label").value,
+    );
+    if (!this.frames.length)
+      void this.#make(!matchMedia("(prefers-reduced-motion: reduce)").matches);
   }
 
   /** Whatever is under way is not wanted any more. */
@@ -83,7 +96,13 @@ export class Walk {
 
   #listen() {
     by("walk-model").addEventListener("change", () => this.#fill(0, ""));
-    for (const id of ["walk-model", "walk-size", "walk-label", "walk-frames", "walk-milliseconds"]) {
+    for (const id of [
+      "walk-model",
+      "walk-size",
+      "walk-label",
+      "walk-frames",
+      "walk-milliseconds",
+    ]) {
       by(id).addEventListener("input", () => this.#changed());
     }
     by("walk-make").addEventListener("click", () => this.#make(true));
@@ -130,7 +149,12 @@ export class Walk {
     const frames = (this.frames = []);
     by("walk-play").disabled = true;
     by("walk-position").max = String(body.frames - 1);
-    say(by("walk-picture"), "walk.picture", { start: body.start.seed, end: body.end.seed }, "aria-label");
+    say(
+      by("walk-picture"),
+      "walk.picture",
+      { start: body.start.seed, end: body.end.seed },
+      "aria-label",
+    );
     let last = Promise.resolve();
     try {
       await api.stream(
