@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     api_keys: Path | None = Field(
         default=None,
         description="File of API keys, made by `python -m server.keys`; callers then need one. "
-        "Health, metrics and descriptions stay open.",
+        "Health, metrics, descriptions and the studio's page itself stay open.",
     )
     jwt_issuer: str | None = Field(
         default=None,
