@@ -58,7 +58,7 @@ def test_the_picture_follows_within_a_frame_and_two_requests(open_page: Any) -> 
 
 
 def test_stale_requests_are_cancelled(open_page: Any) -> None:
-    page = open_page(f"{VIEW}&size=512")
+    page = open_page(f"{VIEW}&size=1024")
     wait_until(page, "shown_.length")
     cancelled: list[str] = []
     page.on("requestfailed", lambda request: cancelled.append(request.url))
