@@ -19,6 +19,7 @@ const GAUGES = [
     limit: "impasto_in_flight_limit_pictures",
   },
   { key: "now.backlog", name: "impasto_backlog_pictures", limit: "impasto_backlog_limit_pictures" },
+  { key: "now.waiting", name: "impasto_queue_depth", limit: "" },
   { key: "now.calls", name: "impasto_calls_under_way", limit: "" },
 ];
 export class Now {
