@@ -99,6 +99,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_stylize(open_page: Any, photo: Path) -> None:
     page = open_page("stylize", permissions=["camera"])
+    page.wait_for_selector("html[data-ready]")
     page.set_input_files("#photo-file", photo)
     page.select_option("#side", "256")
     wait_until(page, "document.querySelectorAll('.tile.made').length === 14")
