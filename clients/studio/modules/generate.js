@@ -101,11 +101,17 @@ export class Generate {
     by("candidates").disabled = !model.ranks;
     by("colour").checked = scene.colour;
     this.mixer.set(scene.mix);
-    if (this.shownModel !== scene.model) {
-      this.shownModel = scene.model;
-      void showStyles(scene.model, (index, url) => this.mixer.picture(index, url));
-    }
+    if (this.shownModel !== scene.model) void this.#showStyles(scene.model);
     this.#fillOutputs();
+  }
+
+  /** @param {string} model */
+  async #showStyles(model) {
+    this.shownModel = model;
+    await showStyles(model, (index, url) => {
+      // Another model may have been chosen meanwhile.
+      if (this.shownModel === model) this.mixer.picture(index, url);
+    });
   }
 
   #fillOutputs() {

@@ -111,5 +111,6 @@ async function fetched(language) {
 function speak(element, attribute, { key, params }) {
   const words = text(key, typeof params === "function" ? params() : params);
   if (attribute) element.setAttribute(attribute, words);
-  else element.textContent = words;
+  // Or screen readers say again what has not changed.
+  else if (element.textContent !== words) element.textContent = words;
 }
