@@ -33,8 +33,10 @@ new PerformanceObserver((list) => {
 OpenPage = Callable[..., Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    # Not for the session: its event loop runs as long as it does, and no test of other modules
+    # could have one of its own.
     if CHROMIUM is None:
         pytest.skip("Debian's package chromium is not installed")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
