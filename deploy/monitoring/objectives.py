@@ -17,8 +17,19 @@ LATENCY_BOUND_SECONDS = 0.333
 # How long a call takes that makes pictures until the caller has them all; of the streaming calls
 # (GenerateStream, Interpolate) that depends on the caller.
 LATENCY_METHODS = ("Generate", "Picture", "Stylize", "ModelInfer", "ModelStreamInfer")
-# The server's fault, as opposed to the caller's, to calls given up and to calls shed.
-FAILED_CODES = ("DATA_LOSS", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNKNOWN")
+# The server's fault, as opposed to the caller's, to calls given up and to calls refused politely:
+# shed, or for a model that somebody is just unloading.
+FAILED_REASONS = (
+    "data_loss",
+    "deadline",
+    "draining",
+    "engine_unavailable",
+    "inference_failed",
+    "internal",
+    "loading",
+    "model_broken",
+    "store_unavailable",
+)
 # Reasons for which calls are shed: the server is full ...
 FULL_REASONS = ("full", "backlog", "queue_full", "memory")
 # ... or the caller asks for too much.

@@ -30,7 +30,7 @@ class CallMetrics:
         self._enabled = families.enabled
         self._stages = stages
         self._series: dict[tuple[str, str, grpc.StatusCode], Histogram] = {}
-        self._refused: dict[tuple[Reason, str], Counter] = {}
+        self._refused: dict[str, dict[Reason, Counter]] = {}
         self._seconds = families.histogram(
             "impasto_request_seconds",
             "Latency of whole calls, by method, model and the code they ended with.",
@@ -49,6 +49,11 @@ class CallMetrics:
     def arrived(self, method: str) -> CallRecord:
         """A call has come; `ended` must follow. From now on the current task works for it."""
         self._calls.inc()
+        if method not in self._refused:
+            # From 0 on, or a rate would miss the burst that makes a series.
+            self._refused[method] = {
+                reason: self._rejections.labels(reason.value, method) for reason in Reason
+            }
         record = CallRecord(method, self._stages)
         if self._enabled:
             begin_call(record)
@@ -62,7 +67,7 @@ class CallMetrics:
             series = self._first_of(record, code)
         series.observe(seconds, exemplar())
         if reason is not None:
-            self._rejected(reason, record.method)
+            self._refused[record.method][reason].inc()
 
     def _first_of(self, record: CallRecord, code: grpc.StatusCode) -> Histogram:
         """The series of a call that is the first of its kind, or names what is no model."""
@@ -74,10 +79,3 @@ class CallMetrics:
         if key not in self._series:
             self._series[key] = self._seconds.labels(record.method, model, code.name)
         return self._series[key]
-
-    def _rejected(self, reason: Reason, method: str) -> None:
-        series = self._refused.get((reason, method))
-        if series is None:
-            series = self._rejections.labels(reason.value, method)
-            self._refused[reason, method] = series
-        series.inc()

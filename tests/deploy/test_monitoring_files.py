@@ -18,11 +18,12 @@ from deploy.monitoring.dashboards.files import as_json
 from deploy.monitoring.files import DASHBOARDS, RULES, generated_files
 from deploy.monitoring.objectives import (
     AVAILABILITY,
+    FAILED_REASONS,
     LATENCY,
     LATENCY_BOUND_SECONDS,
     SHED_REASONS,
 )
-from server.errors import SHED
+from server.errors import SHED, Reason
 from server.telemetry.families import LATENCY_BUCKETS
 
 BOARDS = sorted(DASHBOARDS.glob("*.json"))
@@ -47,6 +48,16 @@ def test_the_objectives_can_be_measured_and_are_described() -> None:
     described = (ROOT / "docs/monitoring.md").read_text()
     assert f"| {100 * AVAILABILITY:g} % succeed |" in described
     assert f"| {100 * LATENCY:g} % within {LATENCY_BOUND_SECONDS} s |" in described
+
+
+def test_calls_fail_for_the_reasons_that_the_server_is_to_blame_for() -> None:
+    text = (ROOT / "docs/metrics.md").read_text()
+    codes = dict(re.findall(r"^\| `(\w+)` \| ([A-Z_]+) \|", text, re.MULTILINE))
+    assert codes.keys() == set(Reason)
+    blamed = {"DATA_LOSS", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNKNOWN"}
+    # Somebody unloads a model on purpose, and its callers are told so.
+    failed = {reason for reason, code in codes.items() if code in blamed} - {"unloading"}
+    assert set(FAILED_REASONS) == failed
 
 
 @pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)

@@ -6,7 +6,7 @@ Each is named level:metric:operation, by Prometheus' custom; the level is the la
 from __future__ import annotations
 
 from deploy.monitoring.objectives import (
-    FAILED_CODES,
+    FAILED_REASONS,
     FULL_REASONS,
     LATENCY_BOUND_SECONDS,
     LATENCY_METHODS,
@@ -36,16 +36,19 @@ def _interval(seconds: int) -> str:
 
 
 def _indicators(window: str) -> list[Recording]:
-    failed = f'{_CALLS}{{code=~"{one_of(FAILED_CODES)}"}}'
-    accepted = f'{_CALLS}{{code=~"OK|{one_of(FAILED_CODES)}"}}'
+    succeeded = _sum(f'{_CALLS}{{code="OK"}}', window)
+    # Of reasons, not of codes: their series are there from a method's first call on, so a burst of
+    # the first errors is seen, too.
+    failed = _sum(f'impasto_rejections_total{{reason=~"{one_of(FAILED_REASONS)}"}}', window)
     # As it stands in the label; formatted as the gateway's library does it.
     fast = f'impasto_request_seconds_bucket{{{_TIMED}, le="{LATENCY_BOUND_SECONDS}"}}'
     return [
-        Recording(f"job:impasto_calls_accepted:rate{window}", _sum(accepted, window)),
+        Recording(f"job:impasto_calls_failed:rate{window}", failed),
         Recording(
-            f"job:impasto_calls_failed:rate{window}",
-            # No series of a code is there before its first call: that is none, not unknown.
-            f"{_sum(failed, window)}\nor\n0 * job:impasto_calls_accepted:rate{window}",
+            f"job:impasto_calls_accepted:rate{window}",
+            # Before the first call that succeeds there is no series of those: none, not unknown.
+            f"job:impasto_calls_failed:rate{window}\n+\n"
+            f"(\n  {succeeded}\n  or\n  0 * job:impasto_calls_failed:rate{window}\n)",
         ),
         _share("failed", "accepted", window),
         Recording(f"job:impasto_calls_timed:rate{window}", _sum(f"{_CALLS}{{{_TIMED}}}", window)),

@@ -165,5 +165,7 @@ def store_group() -> Group:
 
 
 def _new(counter: str, window: str) -> str:
-    """Whether a counter has counted; the first count of all makes the series and is no increase."""
-    return f"increase({counter}[{window}]) > 0\nor\n({counter} unless {counter} offset {window})"
+    """Whether a counter has counted; what it had when it was first seen is no increase."""
+    return (
+        f"increase({counter}[{window}]) > 0\nor\n({counter} > 0 unless {counter} offset {window})"
+    )

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import tritonclient.grpc as triton
+from grpc import StatusCode
 from impasto import Client
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
@@ -18,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from running_server import REPOSITORY, ROOT, RunningServer, running_server
 from tiny_models import write_model
 
+from server.errors import Reason
 from server.telemetry import calls, current, stages
 from server.telemetry.exposition import Exposer
 from server.telemetry.metrics import Metrics
@@ -136,6 +138,19 @@ async def test_exemplars_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatc
         assert [exemplar.labels for exemplar in found] == [TRACE]
     plain = await exposer.render("", "")
     assert TRACE["trace_id"] not in plain.body.decode()
+
+
+async def test_reasons_count_from_nought_with_the_first_call_of_a_method() -> None:
+    metrics = Metrics()
+    assert isinstance(metrics.registry, CollectorRegistry)
+    metrics.calls.arrived("Generate")
+    metrics.calls.ended(metrics.calls.arrived("Picture"), StatusCode.INTERNAL, Reason.INTERNAL)
+    (family,) = (found for found in metrics.registry.collect() if found.name.endswith("rejections"))
+    counted = {
+        (item.labels["method"], item.labels["reason"]): item.value for item in family.samples
+    }
+    nought = {(method, reason): 0 for method in ("Generate", "Picture") for reason in Reason}
+    assert counted == nought | {("Picture", Reason.INTERNAL): 1}
 
 
 def test_nothing_is_measured_where_nobody_wants_it() -> None:
