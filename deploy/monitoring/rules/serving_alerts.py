@@ -15,6 +15,7 @@ _SPOOL_PICTURES = 100
 def serving_group() -> Group:
     """Whether there are servers and what they refuse."""
     full = f'impasto_rejections_total{{reason=~"{one_of(FULL_REASONS)}"}}'
+    away = 'impasto_rejections_total{reason="engine_unavailable"}'
     return Group(
         "impasto-serving",
         [
@@ -62,8 +63,7 @@ def serving_group() -> Group:
             Alert(
                 "ImpastoEngineUnavailable",
                 "critical",
-                "sum by (job, instance) "
-                '(rate(impasto_rejections_total{reason="engine_unavailable"}[2m])) > 0',
+                f"sum by (job, instance) (increase({away}[5m])) > {LEAST_BAD_CALLS}",
                 "1m",
                 f"{_WHERE} cannot reach its engine.",
                 "Calls are refused because no Triton answers.",
