@@ -13,6 +13,7 @@ _JOB = '{job=~"$job"}'
 _MADE = f"sum(job:impasto_pictures:rate5m{_JOB})"
 _CAPACITY = f"sum(job:impasto_pictures_while_full:max1d{_JOB})"
 _HEADROOM = f"1 - {_MADE} / {_CAPACITY}"
+_NOT_OF_WORKERS = "Several workers do not report it."
 _DAY_SECONDS = 24 * 3600
 _HEADROOM_HELP = (
     "Of the greatest rate of pictures of the last day while calls were shed for want of room: that "
@@ -63,7 +64,8 @@ def _glance() -> list[Builder[Panel]]:
         ),
         number(
             "Youngest server",
-            "Its age. Young again and again: it dies; see ImpastoRestarting in docs/monitoring.md.",
+            "Its age. Young again and again: it dies; see ImpastoRestarting in docs/monitoring.md. "
+            f"{_NOT_OF_WORKERS}",
             "s",
             Query(f"time() - max({started})"),
         ),
@@ -125,7 +127,7 @@ def _processes() -> list[Builder[Panel]]:
         lines(
             "Cores taken",
             "By each gateway and what it runs in its process. As many as the machine has: it is "
-            "full. Several workers do not report it.",
+            f"full. {_NOT_OF_WORKERS}",
             "none",
             [Query(rate("process_cpu_seconds_total"), "{{instance}}")],
             THIRD,
@@ -133,7 +135,7 @@ def _processes() -> list[Builder[Panel]]:
         lines(
             "Memory",
             "Of each gateway now, and in a day if it goes on as in the last hour. Climbing without "
-            "end: something leaks.",
+            f"end: something leaks. {_NOT_OF_WORKERS}",
             "bytes",
             [
                 Query(memory, "{{instance}}"),
@@ -144,7 +146,7 @@ def _processes() -> list[Builder[Panel]]:
         lines(
             "Open files",
             "Of those allowed; connections count. Near 1: raise the limit (ulimit -n), or close "
-            "idle connections.",
+            f"idle connections. {_NOT_OF_WORKERS}",
             "percentunit",
             [Query(f"{chosen('process_open_fds')} / {chosen('process_max_fds')}", "{{instance}}")],
             THIRD,

@@ -46,7 +46,9 @@ def serving_group() -> Group:
             Alert(
                 "ImpastoRestarting",
                 "warning",
-                'changes(process_start_time_seconds{job="impasto"}[30m]) > 2',
+                # Several workers do not tell when they started; but they count from 0 again.
+                'changes(process_start_time_seconds{job="impasto"}[30m]) > 2\n'
+                'or\nresets(impasto_calls_total{job="impasto"}[30m]) > 2',
                 "1m",
                 f"{_WHERE} has started {{{{ $value }}}} times within half an hour.",
                 "It dies, or something ends it: too little memory, a failing liveness probe.",
