@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# What Prometheus calls the jobs that read gateways and Tritons.
+GATEWAYS = "impasto"
+TRITONS = "triton"
+JOBS = (GATEWAYS, TRITONS)
 # Share of the accepted calls that must succeed.
 AVAILABILITY = 0.999
 # Share of the pictures' calls that must be answered within the bound.

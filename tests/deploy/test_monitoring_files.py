@@ -19,6 +19,7 @@ from deploy.monitoring.files import DASHBOARDS, RULES, generated_files
 from deploy.monitoring.objectives import (
     AVAILABILITY,
     FAILED_REASONS,
+    JOBS,
     LATENCY,
     LATENCY_BOUND_SECONDS,
     SHED_REASONS,
@@ -28,11 +29,22 @@ from server.telemetry.families import LATENCY_BUCKETS
 
 BOARDS = sorted(DASHBOARDS.glob("*.json"))
 COLUMNS = 24
-ALERTS = [
-    rule
-    for group in yaml.safe_load((RULES / "alerts.yml").read_text())["groups"]
-    for rule in group["rules"]
-]
+ALERTS, RECORDINGS = (
+    [
+        rule
+        for group in yaml.safe_load((RULES / f"{name}.yml").read_text())["groups"]
+        for rule in group["rules"]
+    ]
+    for name in ("alerts", "recording")
+)
+# Labels in parentheses, which are no series; what is no function, no word of PromQL and no number
+# is one.
+GROUPING = r"\b(by|on|ignoring|without|group_left|group_right)\s*\([^)]*\)"
+SELECTOR = (
+    r"(?<![\w:\[\".|=~.])(?!(?:and|or|unless|offset|bool)\b)([a-zA-Z_:][\w:]*)\b(?![\w:]*\s*\()"
+    r"(\{[^}]*\})?"
+)
+JOB = re.compile(r'[{,]\s*job=~?"(impasto|triton|impasto\|triton)"')
 
 
 def test_what_is_committed_is_what_is_generated() -> None:
@@ -122,6 +134,18 @@ def test_every_alert_is_tested_firing_and_not_firing() -> None:
             for case in test.get("alert_rule_test", []):
                 cases[case["alertname"]].add(bool(case["exp_alerts"]))
     assert all(seen == {True, False} for seen in cases.values()), cases
+
+
+def test_no_rule_looks_at_other_peoples_jobs() -> None:
+    for rule in RECORDINGS + ALERTS:
+        selectors = re.findall(SELECTOR, re.sub(GROUPING, " ", rule["expr"]))
+        wild = [name for name, matchers in selectors if JOB.search(matchers) is None]
+        assert not wild, f"{rule}: {wild}"
+
+
+def test_the_jobs_are_those_that_prometheus_reads() -> None:
+    configuration = yaml.safe_load((COMMITTED / "prometheus.yml").read_text())
+    assert tuple(job["job_name"] for job in configuration["scrape_configs"]) == JOBS
 
 
 @needs_prometheus

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deploy.monitoring.rules.documents import Alert, Group
+from deploy.monitoring.rules.selectors import ours
 
 _WHERE = "{{ $labels.instance }}"
 _SHARE = "{{ $value | humanizePercentage }}"
@@ -17,7 +18,7 @@ def machine_group() -> Group:
             Alert(
                 "ImpastoMachineMemoryNearlyFull",
                 "warning",
-                "nv_cpu_memory_used_bytes / nv_cpu_memory_total_bytes > 0.95",
+                f"{ours('nv_cpu_memory_used_bytes')} / {ours('nv_cpu_memory_total_bytes')} > 0.95",
                 "10m",
                 f"{_SHARE} of the memory of {_WHERE} is taken.",
                 "A little more and the system ends processes, the server perhaps first.",
@@ -25,7 +26,7 @@ def machine_group() -> Group:
             Alert(
                 "ImpastoFilesNearlyOut",
                 "warning",
-                "process_open_fds / process_max_fds > 0.8",
+                f"{ours('process_open_fds')} / {ours('process_max_fds')} > 0.8",
                 "5m",
                 f"{_WHERE} has {_SHARE} of the files open that it may.",
                 "Connections count as files; beyond the limit new ones are refused.",
@@ -33,7 +34,7 @@ def machine_group() -> Group:
             Alert(
                 "ImpastoGpuMemoryNearlyFull",
                 "warning",
-                "nv_gpu_memory_used_bytes / nv_gpu_memory_total_bytes > 0.95",
+                f"{ours('nv_gpu_memory_used_bytes')} / {ours('nv_gpu_memory_total_bytes')} > 0.95",
                 "10m",
                 f"{_GPU} has {_SHARE} of its memory taken.",
                 "The next larger batch or model may fail for want of it.",
@@ -41,7 +42,8 @@ def machine_group() -> Group:
             Alert(
                 "ImpastoGpuPowerLimited",
                 "warning",
-                "nv_gpu_power_usage / nv_gpu_power_limit > 0.98\nand\nnv_gpu_utilization > 0.9",
+                f"{ours('nv_gpu_power_usage')} / {ours('nv_gpu_power_limit')} > 0.98\n"
+                f"and\n{ours('nv_gpu_utilization')} > 0.9",
                 "15m",
                 f"{_GPU} draws {_SHARE} of the power that it may.",
                 "It lowers its clocks to stay there: this is all that it gives, or it is too hot.",

@@ -13,6 +13,7 @@ from deploy.monitoring.objectives import (
     Burn,
 )
 from deploy.monitoring.rules.documents import Alert, Group
+from deploy.monitoring.rules.selectors import ours
 
 _FAILED = f"Of the accepted calls, at least {100 * AVAILABILITY:g}% should succeed"
 _SLOW = (
@@ -71,9 +72,10 @@ def _burning(bad: str, objective: float, burns: tuple[Burn, ...]) -> str:
 def _one_burning(bad: str, objective: float, burn: Burn) -> str:
     most = f"{burn.factor * (1 - objective):.6g}"
     calls = f"job:impasto_calls_{bad}"
+    bad_calls = f"{ours(f'{calls}:rate{burn.window}')} * {WINDOWS[burn.window]}"
     return (
-        f"(\n  {calls}:ratio_rate{burn.window} > {most}\n"
-        f"  and\n  {calls}:ratio_rate{burn.recent} > {most}\n"
+        f"(\n  {ours(f'{calls}:ratio_rate{burn.window}')} > {most}\n"
+        f"  and\n  {ours(f'{calls}:ratio_rate{burn.recent}')} > {most}\n"
         # One bad call of ten is a large share and says little.
-        f"  and\n  {calls}:rate{burn.window} * {WINDOWS[burn.window]} > {LEAST_BAD_CALLS}\n)"
+        f"  and\n  {bad_calls} > {LEAST_BAD_CALLS}\n)"
     )

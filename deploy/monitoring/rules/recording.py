@@ -15,6 +15,7 @@ from deploy.monitoring.objectives import (
     one_of,
 )
 from deploy.monitoring.rules.documents import Group, Recording
+from deploy.monitoring.rules.selectors import ours
 
 _CALLS = "impasto_request_seconds_count"
 _TIMED = f'code="OK", method=~"{one_of(LATENCY_METHODS)}"'
@@ -36,25 +37,29 @@ def _interval(seconds: int) -> str:
 
 
 def _indicators(window: str) -> list[Recording]:
-    succeeded = _sum(f'{_CALLS}{{code="OK"}}', window)
+    succeeded = _sum(ours(_CALLS, 'code="OK"'), window)
     # Of reasons, not of codes: their series are there from a method's first call on, so a burst of
     # the first errors is seen, too.
-    failed = _sum(f'impasto_rejections_total{{reason=~"{one_of(FAILED_REASONS)}"}}', window)
+    reasons = f'reason=~"{one_of(FAILED_REASONS)}"'
+    failed = ours(f"job:impasto_calls_failed:rate{window}")
     # As it stands in the label; formatted as the gateway's library does it.
-    fast = f'impasto_request_seconds_bucket{{{_TIMED}, le="{LATENCY_BOUND_SECONDS}"}}'
+    fast = ours("impasto_request_seconds_bucket", f'{_TIMED}, le="{LATENCY_BOUND_SECONDS}"')
+    timed = ours(f"job:impasto_calls_timed:rate{window}")
     return [
-        Recording(f"job:impasto_calls_failed:rate{window}", failed),
+        Recording(
+            f"job:impasto_calls_failed:rate{window}",
+            _sum(ours("impasto_rejections_total", reasons), window),
+        ),
         Recording(
             f"job:impasto_calls_accepted:rate{window}",
             # Before the first call that succeeds there is no series of those: none, not unknown.
-            f"job:impasto_calls_failed:rate{window}\n+\n"
-            f"(\n  {succeeded}\n  or\n  0 * job:impasto_calls_failed:rate{window}\n)",
+            f"{failed}\n+\n(\n  {succeeded}\n  or\n  0 * {failed}\n)",
         ),
         _share("failed", "accepted", window),
-        Recording(f"job:impasto_calls_timed:rate{window}", _sum(f"{_CALLS}{{{_TIMED}}}", window)),
+        Recording(f"job:impasto_calls_timed:rate{window}", _sum(ours(_CALLS, _TIMED), window)),
         Recording(
             f"job:impasto_calls_slow:rate{window}",
-            f"job:impasto_calls_timed:rate{window}\n-\n{_sum(fast, window)}",
+            f"{timed}\n-\n{_sum(fast, window)}",
         ),
         _share("slow", "timed", window),
     ]
@@ -66,39 +71,35 @@ def _sum(selector: str, window: str) -> str:
 
 def _share(bad: str, valid: str, window: str) -> Recording:
     """Of no calls no share is known."""
-    return Recording(
-        f"job:impasto_calls_{bad}:ratio_rate{window}",
-        f"job:impasto_calls_{bad}:rate{window}\n/\n(job:impasto_calls_{valid}:rate{window} > 0)",
-    )
+    part, whole = (ours(f"job:impasto_calls_{calls}:rate{window}") for calls in (bad, valid))
+    return Recording(f"job:impasto_calls_{bad}:ratio_rate{window}", f"{part}\n/\n({whole} > 0)")
 
 
 def _load() -> list[Recording]:
-    rejections = "sum by (job, reason) (rate(impasto_rejections_total[5m]))"
+    rejections = f"sum by (job, reason) (rate({ours('impasto_rejections_total')}[5m]))"
     return [
-        Recording("job:impasto_calls:rate5m", _sum("impasto_calls_total", "5m")),
-        Recording("job:impasto_pictures:rate5m", _sum("impasto_pictures_total", "5m")),
+        Recording("job:impasto_calls:rate5m", _sum(ours("impasto_calls_total"), "5m")),
+        Recording("job:impasto_pictures:rate5m", _sum(ours("impasto_pictures_total"), "5m")),
         Recording("job_reason:impasto_rejections:rate5m", rejections),
         Recording("job:impasto_calls_shed:ratio_rate5m", _rejected(SHED_REASONS)),
         Recording("job:impasto_calls_shed_full:ratio_rate5m", _rejected(FULL_REASONS)),
         Recording(
             "job:impasto_pictures_while_full:rate5m",
-            "job:impasto_pictures:rate5m\n"
-            f"and\njob:impasto_calls_shed_full:ratio_rate5m > {_FULL_SHARE}",
+            f"{ours('job:impasto_pictures:rate5m')}\n"
+            f"and\n{ours('job:impasto_calls_shed_full:ratio_rate5m')} > {_FULL_SHARE}",
         ),
         Recording(
             "job:impasto_pictures_while_full:max1d",
-            "max_over_time(job:impasto_pictures_while_full:rate5m[1d])",
+            f"max_over_time({ours('job:impasto_pictures_while_full:rate5m')}[1d])",
         ),
         Recording("instance_model:impasto_instances_busy:rate5m", _busy()),
     ]
 
 
 def _rejected(reasons: tuple[str, ...]) -> str:
-    rejected = f'job_reason:impasto_rejections:rate5m{{reason=~"{one_of(reasons)}"}}'
-    return (
-        f"(\n  sum by (job) ({rejected})\n  or\n  0 * job:impasto_calls:rate5m\n)\n"
-        "/\n(job:impasto_calls:rate5m > 0)"
-    )
+    rejected = ours("job_reason:impasto_rejections:rate5m", f'reason=~"{one_of(reasons)}"')
+    calls = ours("job:impasto_calls:rate5m")
+    return f"(\n  sum by (job) ({rejected})\n  or\n  0 * {calls}\n)\n/\n({calls} > 0)"
 
 
 def _busy() -> str:
@@ -109,7 +110,7 @@ def _busy() -> str:
     """
 
     def rates(family: str) -> str:
-        return f"sum by (job, instance, model) (rate({family}[5m]))"
+        return f"sum by (job, instance, model) (rate({ours(family)}[5m]))"
 
     answered = rates("nv_inference_request_success")
     return (

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from deploy.monitoring.objectives import FULL_REASONS, LEAST_BAD_CALLS, MOST_SHED, one_of
+from deploy.monitoring.objectives import (
+    FULL_REASONS,
+    GATEWAYS,
+    LEAST_BAD_CALLS,
+    MOST_SHED,
+    TRITONS,
+    one_of,
+)
 from deploy.monitoring.rules.documents import Alert, Group
+from deploy.monitoring.rules.selectors import of, ours
 
 _WHERE = "{{ $labels.instance }}"
 _MODEL = "{{ $labels.model }}"
 # The runtime's, as opposed to shed, given up or wrongly asked for.
-_BROKEN = 'nv_inference_request_failure{reason="BACKEND"}'
+_BROKEN = ours("nv_inference_request_failure", 'reason="BACKEND"')
+_REJECTIONS = "impasto_rejections_total"
 _SPOOL_PICTURES = 100
 
 
 def serving_group() -> Group:
     """Whether there are servers and what they refuse."""
-    full = f'impasto_rejections_total{{reason=~"{one_of(FULL_REASONS)}"}}'
-    away = 'impasto_rejections_total{reason="engine_unavailable"}'
+    full = ours(_REJECTIONS, f'reason=~"{one_of(FULL_REASONS)}"')
+    away = ours(_REJECTIONS, 'reason="engine_unavailable"')
+    broken = ours(_REJECTIONS, 'reason=~"internal|data_loss"')
+    started = of(GATEWAYS, "process_start_time_seconds")
+    counted = of(GATEWAYS, "impasto_calls_total")
     return Group(
         "impasto-serving",
         [
             Alert(
                 "ImpastoServerDown",
                 "critical",
-                'up{job="impasto"} == 0',
+                f"{of(GATEWAYS, 'up')} == 0",
                 "1m",
                 f"The gateway {_WHERE} does not answer.",
                 "Prometheus cannot read its /metrics: it has ended, hangs or cannot be reached.",
@@ -30,7 +42,7 @@ def serving_group() -> Group:
             Alert(
                 "ImpastoTritonDown",
                 "critical",
-                'up{job="triton"} == 0',
+                f"{of(TRITONS, 'up')} == 0",
                 "1m",
                 f"The Triton {_WHERE} does not answer.",
                 "Prometheus cannot read its metrics; gateways before it refuse their calls.",
@@ -38,7 +50,7 @@ def serving_group() -> Group:
             Alert(
                 "ImpastoNotScraped",
                 "critical",
-                'absent(up{job="impasto"})',
+                f"absent({of(GATEWAYS, 'up')})",
                 "5m",
                 "Prometheus knows of no gateway at all.",
                 "Every other alert is blind: the list of targets is empty or cannot be read.",
@@ -47,8 +59,7 @@ def serving_group() -> Group:
                 "ImpastoRestarting",
                 "warning",
                 # Several workers do not tell when they started; but they count from 0 again.
-                'changes(process_start_time_seconds{job="impasto"}[30m]) > 2\n'
-                'or\nresets(impasto_calls_total{job="impasto"}[30m]) > 2',
+                f"changes({started}[30m]) > 2\nor\nresets({counted}[30m]) > 2",
                 "1m",
                 f"{_WHERE} has started {{{{ $value }}}} times within half an hour.",
                 "It dies, or something ends it: too little memory, a failing liveness probe.",
@@ -56,7 +67,7 @@ def serving_group() -> Group:
             Alert(
                 "ImpastoShedding",
                 "warning",
-                f"job:impasto_calls_shed_full:ratio_rate5m > {MOST_SHED}\n"
+                f"{ours('job:impasto_calls_shed_full:ratio_rate5m')} > {MOST_SHED}\n"
                 f"and on (job)\nsum by (job) (increase({full}[5m])) > {LEAST_BAD_CALLS}",
                 "5m",
                 "{{ $value | humanizePercentage }} of the calls of {{ $labels.job }} are shed.",
@@ -73,7 +84,7 @@ def serving_group() -> Group:
             Alert(
                 "ImpastoInternalErrors",
                 "warning",
-                _new('impasto_rejections_total{reason=~"internal|data_loss"}', "15m"),
+                _new(broken, "15m"),
                 "0m",
                 f"{_WHERE} fails in a way that it should not.",
                 "Calls of {{ $labels.method }} ended in an error that is none of the caller's: "
@@ -86,15 +97,17 @@ def serving_group() -> Group:
 def model_group() -> Group:
     """Whether the models are there and work."""
     failed = f"sum by (job, instance, model) (increase({_BROKEN}[10m]))"
-    done = "sum by (job, instance, model) (increase(nv_inference_request_success[10m]))"
-    up = 'and on (job, instance)\nup{job="impasto"} == 1'
+    succeeded = ours("nv_inference_request_success")
+    done = f"sum by (job, instance, model) (increase({succeeded}[10m]))"
+    up = f"{of(GATEWAYS, 'up')} == 1"
+    served = ours("impasto_model_info")
     return Group(
         "impasto-models",
         [
             Alert(
                 "ImpastoNoModels",
                 "critical",
-                'up{job="impasto"} == 1\nunless on (job, instance)\nimpasto_model_info',
+                f"{up}\nunless on (job, instance)\n{served}",
                 "5m",
                 f"{_WHERE} serves no model.",
                 "It answers Prometheus but has loaded nothing: it still loads, or cannot.",
@@ -102,8 +115,8 @@ def model_group() -> Group:
             Alert(
                 "ImpastoModelGone",
                 "warning",
-                "impasto_model_info offset 1h\nunless on (job, instance, model)\n"
-                f"impasto_model_info\n{up}",
+                f"{served} offset 1h\nunless on (job, instance, model)\n{served}\n"
+                f"and on (job, instance)\n{up}",
                 "5m",
                 f"{_WHERE} no longer serves {_MODEL}.",
                 "It did an hour ago. Nothing is wrong if somebody has unloaded it on purpose.",
@@ -122,14 +135,16 @@ def model_group() -> Group:
 
 def store_group() -> Group:
     """Whether pictures get from the spool into the store."""
-    stored = 'sum by (job, instance) (increase(impasto_stage_seconds_count{stage="store", '
+    stored = ours("impasto_stage_seconds_count", 'stage="store", code="OK"')
+    waiting = ours("impasto_store_waiting_pictures")
+    refused = ours(_REJECTIONS, 'reason=~"store_busy|store_unavailable"')
     return Group(
         "impasto-store",
         [
             Alert(
                 "ImpastoStoreFailing",
                 "warning",
-                "increase(impasto_store_failures_total[5m]) > 0",
+                f"increase({ours('impasto_store_failures_total')}[5m]) > 0",
                 "5m",
                 f"The picture store of {_WHERE} fails.",
                 "It has not taken pictures that were then tried again. Nothing is lost yet.",
@@ -137,8 +152,8 @@ def store_group() -> Group:
             Alert(
                 "ImpastoStoreStuck",
                 "critical",
-                "min_over_time(impasto_store_waiting_pictures[10m]) > 0\n"
-                f'unless on (job, instance)\n{stored}code="OK"}}[10m])) > 0',
+                f"min_over_time({waiting}[10m]) > 0\nunless on (job, instance)\n"
+                f"sum by (job, instance) (increase({stored}[10m])) > 0",
                 "5m",
                 f"{_WHERE} cannot store any picture.",
                 "{{ $value }} pictures or more have waited in the spool for ten minutes and none "
@@ -147,8 +162,7 @@ def store_group() -> Group:
             Alert(
                 "ImpastoSpoolGrowing",
                 "warning",
-                f"impasto_store_waiting_pictures > {_SPOOL_PICTURES}\n"
-                "and\nderiv(impasto_store_waiting_pictures[15m]) > 0",
+                f"{waiting} > {_SPOOL_PICTURES}\nand\nderiv({waiting}[15m]) > 0",
                 "15m",
                 f"{{{{ $value }}}} pictures wait for the store of {_WHERE}, ever more.",
                 "The store takes fewer pictures than are made.",
@@ -156,8 +170,7 @@ def store_group() -> Group:
             Alert(
                 "ImpastoStoreRefusing",
                 "critical",
-                "sum by (job, instance) (rate(impasto_rejections_total"
-                '{reason=~"store_busy|store_unavailable"}[5m])) > 0',
+                f"sum by (job, instance) (rate({refused}[5m])) > 0",
                 "5m",
                 f"{_WHERE} refuses calls because of its picture store.",
                 "The spool is full, or the store or its catalogue does not answer.",
