@@ -149,13 +149,65 @@ def test_the_jobs_are_those_that_prometheus_reads() -> None:
 
 
 @needs_prometheus
+def test_a_gpu_that_two_targets_show_counts_once(tmp_path: Path) -> None:
+    targets = ('job="impasto", instance="a:8080"', 'job="triton", instance="a:8002"')
+    series = {
+        f'{family}{{{target}, gpu_uuid="GPU-1"}}': values
+        for target in targets
+        for family, values in {
+            "nv_gpu_utilization": "0.5x10",
+            "nv_gpu_power_usage": "300x10",
+            "nv_energy_consumption": "0+18000x10",
+        }.items()
+    } | {f"impasto_pictures_total{{{targets[0]}}}": "0+600x10"}
+    expected = {
+        "GPUs": 1,
+        "Power": 300,
+        "Pictures per joule": 10 / 300,
+        "Cost of 1000 pictures": 1000 * 3.6 / 3600 / 10,
+    }
+    check_panels(tmp_path, "impasto-gpu", series, expected)
+
+
+def check_panels(
+    folder: Path, board: str, series: dict[str, str], expected: dict[str, float]
+) -> None:
+    """Let promtool work out panels of one number from series of a value a minute."""
+    shown = {panel["title"]: panel for panel in reversed(panels(DASHBOARDS / f"{board}.json"))}
+    cases = [
+        {
+            "expr": filled_in(shown[title]["targets"][0]["expr"]),
+            "eval_time": "9m",
+            "exp_samples": [{"labels": "{}", "value": value}],
+        }
+        for title, value in expected.items()
+    ]
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": cases,
+    }
+    path = folder / "panels.yml"
+    rules = [str(RULES / "recording.yml")]
+    path.write_text(yaml.dump({"rule_files": rules, "evaluation_interval": "1m", "tests": [test]}))
+    promtool("test", "rules", str(path))
+
+
+def filled_in(expr: str) -> str:
+    values = {"$__rate_interval": "5m", "$price": "3.6"}
+    for name, value in values.items():
+        expr = expr.replace(name, value)
+    return re.sub(r"\$\w+", ".*", expr)
+
+
+@needs_prometheus
 def test_prometheus_takes_configuration_and_rules() -> None:
-    checks = (
-        ["check", "config", str(COMMITTED / "prometheus.yml")],
-        ["check", "rules", *map(str, sorted((COMMITTED / "rules").glob("*.yml")))],
-        ["test", "rules", *map(str, sorted((COMMITTED / "tests").glob("*.yml")))],
-    )
-    for check in checks:
-        done = subprocess.run(["promtool", *check], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "FAILED" not in done.stdout
+    promtool("check", "config", str(COMMITTED / "prometheus.yml"))
+    promtool("check", "rules", *map(str, sorted((COMMITTED / "rules").glob("*.yml"))))
+    promtool("test", "rules", *map(str, sorted((COMMITTED / "tests").glob("*.yml"))))
+
+
+def promtool(*arguments: str) -> None:
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FAILED" not in done.stdout

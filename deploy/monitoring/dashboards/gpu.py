@@ -8,15 +8,23 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, Panel, VariableOp
 
 from deploy.monitoring.dashboards.frame import Row, choice, framed
 from deploy.monitoring.dashboards.panels import Limits, lines, number
-from deploy.monitoring.dashboards.queries import Query, chosen, rate, rates
+from deploy.monitoring.dashboards.queries import Query, chosen, rate
 
 _GPU = 'gpu_uuid=~"$gpu"'
 _PRICE = "2.50"
 # Pictures may be counted by a gateway and energy by the Triton behind it: both by the chosen jobs.
 _PICTURES = 'sum(rate(impasto_pictures_total{job=~"$job"}[$__rate_interval]))'
-_ENERGY = rates("nv_energy_consumption", "", _GPU)
-_GPUS = f"count({chosen('nv_gpu_utilization', _GPU)})"
-_UTILISATION = chosen("nv_gpu_utilization", _GPU)
+
+
+def _once(expr: str) -> str:
+    """Each GPU once, though a gateway and a Triton on the same machine both show it."""
+    return f"max by (gpu_uuid) ({expr})"
+
+
+_UTILISATION = _once(chosen("nv_gpu_utilization", _GPU))
+_GPUS = f"count({_UTILISATION})"
+_WATTS = _once(rate("nv_energy_consumption", _GPU))
+_ENERGY = f"sum({_WATTS})"
 
 
 def gpu() -> Dashboard:
@@ -75,11 +83,11 @@ _COST_HELP = (
 
 def _memory() -> str:
     used = chosen("nv_gpu_memory_used_bytes", _GPU)
-    return f"{used} / {chosen('nv_gpu_memory_total_bytes', _GPU)}"
+    return _once(f"{used} / {chosen('nv_gpu_memory_total_bytes', _GPU)}")
 
 
 def _power(what: str) -> str:
-    return chosen(f"nv_gpu_power_{what}", _GPU)
+    return _once(chosen(f"nv_gpu_power_{what}", _GPU))
 
 
 def _cost() -> str:
@@ -118,7 +126,7 @@ def _gpus() -> list[Builder[Panel]]:
             "Energy",
             "As the GPU itself counts it. Far below the power drawn: the counter was reset.",
             "watt",
-            [Query(rate("nv_energy_consumption", _GPU), legend)],
+            [Query(_WATTS, legend)],
         ),
     ]
 
