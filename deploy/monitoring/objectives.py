@@ -39,6 +39,8 @@ FULL_REASONS = ("full", "backlog", "queue_full", "memory")
 # ... or the caller asks for too much.
 GREEDY_REASONS = ("too_large", "rate_limit", "concurrency_limit")
 SHED_REASONS = FULL_REASONS + GREEDY_REASONS
+# Those that tell how many pictures can be made; the others are of inference requests.
+ROOM_REASONS = ("full", "backlog")
 # So much of the calls may be shed for want of room before somebody should look.
 MOST_SHED = 0.05
 # Fewer bad calls than this are no reason to call anybody, whatever their share.

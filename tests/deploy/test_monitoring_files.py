@@ -169,6 +169,26 @@ def test_a_gpu_that_two_targets_show_counts_once(tmp_path: Path) -> None:
     check_panels(tmp_path, "impasto-gpu", series, expected)
 
 
+@needs_prometheus
+def test_capacity_follows_the_number_of_gateways(tmp_path: Path) -> None:
+    """One of three that were full has gone, and one has come that was not full yet."""
+    series = {'up{job="triton", instance="a:8002"}': "1x10"}
+    for name, up, made, refused in (
+        ("a", "1x10", "0+600x10", "0+600x10"),
+        ("b", "1x10", "0+600x10", "0+600x10"),
+        ("gone", "0x10", "0+600x7 4200x3", "0+600x7 4200x3"),
+        ("new", "1x10", "0+60x10", "0x10"),
+    ):
+        target = f'job="impasto", instance="{name}:8080"'
+        series |= {
+            f"up{{{target}}}": up,
+            f"impasto_calls_total{{{target}}}": "0+6000x10",
+            f"impasto_pictures_total{{{target}}}": made,
+            f'impasto_rejections_total{{{target}, reason="backlog", method="Generate"}}': refused,
+        }
+    check_panels(tmp_path, "impasto-capacity", series, {"Targets that answer": 4, "Capacity": 30})
+
+
 def check_panels(
     folder: Path, board: str, series: dict[str, str], expected: dict[str, float]
 ) -> None:

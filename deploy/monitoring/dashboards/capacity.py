@@ -11,14 +11,19 @@ from deploy.monitoring.dashboards.queries import Query, chosen, rate, rates
 
 _JOB = '{job=~"$job"}'
 _MADE = f"sum(job:impasto_pictures:rate5m{_JOB})"
-_CAPACITY = f"sum(job:impasto_pictures_while_full:max1d{_JOB})"
+# What a gateway can, by those that were full, times the gateways that there are now.
+_CAPACITY = (
+    f"sum(avg by (job) (job_instance:impasto_pictures_while_full:max1d{_JOB}) "
+    f"* on (job) count by (job) (up{_JOB} == 1))"
+)
 _HEADROOM = f"1 - {_MADE} / {_CAPACITY}"
 _NOT_OF_WORKERS = "Several workers do not report it."
 _DAY_SECONDS = 24 * 3600
 _HEADROOM_HELP = (
-    "Of the greatest rate of pictures of the last day while calls were shed for want of room: that "
-    "is what these servers can. Red: nothing is left; add servers. Nothing here: they were never "
-    "full, so nobody knows; `impasto load` can find out."
+    "Of the greatest rate of pictures of the last day while calls for them were shed for want of "
+    "room, on average over the gateways that were, times the gateways there are. Red: nothing is "
+    "left; add servers. Nothing here: they were never full, so nobody knows; `impasto load` can "
+    "find out."
 )
 
 
@@ -50,7 +55,8 @@ def _glance() -> list[Builder[Panel]]:
         number("Pictures", "Delivered per second, over five minutes.", "ops", Query(_MADE)),
         number(
             "Capacity",
-            "The greatest rate of pictures of the last day while calls were shed for want of room.",
+            "The greatest rate of pictures of the last day while calls for them were shed for want "
+            "of room, on average over the gateways that were, times the gateways there are.",
             "ops",
             Query(_CAPACITY),
         ),
@@ -73,7 +79,7 @@ def _glance() -> list[Builder[Panel]]:
 
 
 def _room() -> list[Builder[Panel]]:
-    busy = chosen("instance_model:impasto_instances_busy:rate5m")
+    busy = chosen("job_instance_model:impasto_instances_busy:rate5m")
     return [
         lines(
             "Pictures against the capacity",

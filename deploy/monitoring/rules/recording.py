@@ -10,6 +10,7 @@ from deploy.monitoring.objectives import (
     FULL_REASONS,
     LATENCY_BOUND_SECONDS,
     LATENCY_METHODS,
+    ROOM_REASONS,
     SHED_REASONS,
     WINDOWS,
     one_of,
@@ -83,16 +84,26 @@ def _load() -> list[Recording]:
         Recording("job_reason:impasto_rejections:rate5m", rejections),
         Recording("job:impasto_calls_shed:ratio_rate5m", _rejected(SHED_REASONS)),
         Recording("job:impasto_calls_shed_full:ratio_rate5m", _rejected(FULL_REASONS)),
+        *_capacity(),
+        Recording("job_instance_model:impasto_instances_busy:rate5m", _busy()),
+    ]
+
+
+def _capacity() -> list[Recording]:
+    """What each gateway made while it was full; of each, for their number changes."""
+
+    def rates(series: str) -> str:
+        return f"sum by (job, instance) (rate({series}[5m]))"
+
+    refused = rates(ours("impasto_rejections_total", f'reason=~"{one_of(ROOM_REASONS)}"'))
+    made, came = (rates(ours(f"impasto_{counted}_total")) for counted in ("pictures", "calls"))
+    full = ours("job_instance:impasto_pictures_while_full:rate5m")
+    return [
         Recording(
-            "job:impasto_pictures_while_full:rate5m",
-            f"{ours('job:impasto_pictures:rate5m')}\n"
-            f"and\n{ours('job:impasto_calls_shed_full:ratio_rate5m')} > {_FULL_SHARE}",
+            "job_instance:impasto_pictures_while_full:rate5m",
+            f"{made} > 0\nand\n{refused}\n/\n({came} > 0) > {_FULL_SHARE}",
         ),
-        Recording(
-            "job:impasto_pictures_while_full:max1d",
-            f"max_over_time({ours('job:impasto_pictures_while_full:rate5m')}[1d])",
-        ),
-        Recording("instance_model:impasto_instances_busy:rate5m", _busy()),
+        Recording("job_instance:impasto_pictures_while_full:max1d", f"max_over_time({full}[1d])"),
     ]
 
 
