@@ -103,6 +103,7 @@ def _way_to_the_others() -> dashboard.DashboardLink:
 
 
 def _alerts() -> dashboard.AnnotationQuery:
-    firing = 'ALERTS{alertstate="firing", job=~"$job|"}'
+    # Without a job are those on all of them; the watchdog, of severity none, always fires.
+    firing = 'ALERTS{alertstate="firing", alertname=~"Impasto.+", severity!="none", job=~"$job|"}'
     shown = dashboard.AnnotationQuery().name("Alerts").enable(True).icon_color("red")
     return shown.datasource(SOURCE).expr(firing)

@@ -35,7 +35,8 @@ class Alert:
 
     Attributes:
         name: of the alert; the runbook's heading.
-        severity: critical is worth waking somebody, warning is work for this week.
+        severity: critical is worth waking somebody, warning is work for this week, none is
+            for machines only.
         expr: PromQL; its labels become the alert's.
         wait: for how long it must hold.
         summary: one line; may use Prometheus' templates.
@@ -43,7 +44,7 @@ class Alert:
     """
 
     name: str
-    severity: Literal["critical", "warning"]
+    severity: Literal["critical", "warning", "none"]
     expr: str
     wait: str
     summary: str

@@ -32,6 +32,14 @@ def serving_group() -> Group:
         "impasto-serving",
         [
             Alert(
+                "ImpastoWatchdog",
+                "none",
+                "vector(1)",
+                "0m",
+                "Alerts get from Prometheus to their receiver.",
+                "It always fires. A receiver that no longer gets it should call somebody.",
+            ),
+            Alert(
                 "ImpastoServerDown",
                 "critical",
                 f"{of(GATEWAYS, 'up')} == 0",
