@@ -29,7 +29,7 @@ class Outcome:
     """What became of a load's calls.
 
     Attributes:
-        rate: answers per second.
+        rate: answers per second; of an open loop those that came while it ran, by its time.
         latencies: seconds, of the answered calls.
         errors: how many calls ended otherwise, by what was said.
         client_cpu: milliseconds of this process's CPU for one call.
@@ -87,7 +87,9 @@ class Load:
             for offset in poisson(rate, seconds, seed):
                 await asyncio.sleep(started + offset - time.perf_counter())
                 calls.create_task(self._one(started + offset))
-        self.outcome.rate = len(self.outcome.latencies) / (time.perf_counter() - started)
+            # What is answered later must not count, nor must the time that it takes.
+            await asyncio.sleep(started + seconds - time.perf_counter())
+            self.outcome.rate = len(self.outcome.latencies) / seconds
 
     async def _one(self, begin: float) -> None:
         try:

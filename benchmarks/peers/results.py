@@ -91,7 +91,14 @@ def batches(entry: Entry) -> str:
 
 def open_table(entries: Sequence[Entry]) -> str:
     """Arrivals that do not wait for answers, and what a call costs."""
-    head = ["", "answered /s", "p50 / p99 ms", "p50 ÷ raw p50", "server CPU ms", "client CPU ms"]
+    head = [
+        "",
+        "answered in time, /s",
+        "p50 / p99 ms",
+        "p50 ÷ raw p50",
+        "server CPU ms",
+        "client CPU ms",
+    ]
     lines = []
     for entry in _with(entries, OPEN):
         seen = [(visit, visit.loads[OPEN]) for visit in entry.visits]

@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestServer
 from benchmarks.peers import results, starting
 from benchmarks.peers.connectors import CONNECTORS, difference, references, rows
 from benchmarks.peers.document import Findings, document, write
-from benchmarks.peers.load import Outcome, run
+from benchmarks.peers.load import Load, Outcome, run
 from benchmarks.peers.servers import work
 from benchmarks.peers.starting import NARROW, WIDE, Running, Shape, WrongAnswer
 from benchmarks.peers.systems import PEERS_PYTHON, SYSTEMS, running
@@ -50,6 +50,20 @@ def test_a_server_answers_rightly_and_is_measured(name: str, size: str) -> None:
         assert closed.server_cpu > 0
         assert closed.processes == 1
         assert len(opened.latencies) == 20 * 0.3
+
+
+@pytest.mark.parametrize(("takes", "rate"), [(0.0, 50.0), (1.0, 0.0)])
+async def test_an_open_loop_counts_what_is_answered_while_it_runs(
+    takes: float, rate: float
+) -> None:
+    async def call(_: int) -> bytes:
+        await asyncio.sleep(takes)
+        return b""
+
+    load = Load(call)
+    await load.open(50.0, 0.4, seed=0)
+    assert len(load.outcome.latencies) == 20
+    assert load.outcome.rate == rate
 
 
 @needs_peers
