@@ -14,13 +14,14 @@ import click
 from benchmarks.machine import describe
 from benchmarks.peers.document import Findings, write
 from benchmarks.peers.environments import busy, require, versions
-from benchmarks.peers.starting import NARROW, WIDE
 from benchmarks.peers.systems import SYSTEMS
 from benchmarks.peers.visits import OPEN, OPEN_SHARE, Entry, best_batch, limit, tuned, visit
 from benchmarks.tables import RESULTS
 
 # The tiny work's calls are so many that less time is enough.
 _TINY_SHARE = 0.5
+# Before the rounds several short runs tell which of a system's settings is better.
+_TUNING_SHARE = 1 / 3
 _LOADS = {
     "64": ("1", "4", "16", OPEN),
     "256": ("1", "16", OPEN),
@@ -51,7 +52,7 @@ class Bench:
             self._say(f"{size}: raw onnxruntime")
             self._findings.limits[size] = best_batch(size, self._seconds / 2)
         for entry in self._findings.entries:
-            if entry.system.batches is None and entry.shape.workers > 1 and entry.size != "tiny":
+            if len(entry.choices) > 1:
                 self._tune(entry)
         for turn in range(self._rounds):
             first = turn * len(self._findings.entries) // self._rounds
@@ -70,16 +71,19 @@ class Bench:
         self._say("tuning", entry)
         try:
             require(entry.system.python)
-            rates = tuned(entry, self._seconds)
+            rates = tuned(entry, self._seconds * _TUNING_SHARE)
         # What is wrong shows in the rounds, where it is noted.
         except Exception as error:
             self._say(f"failed: {error}", entry)
             return
-        for batch, seen in rates.items():
-            figures = [f"{seen[name]:.4g}" for name in ("4", "16")]
-            chosen = "yes" if batch == entry.shape.batch else ""
+        for shape, seen in rates.items():
+            figures = [
+                "-" if name not in seen else f"{seen[name]:.4g}" for name in ("1", "4", "16")
+            ]
+            batches = str(shape.batch) if shape.batch > 1 else "none"
+            chosen = "yes" if shape == entry.shape else ""
             self._findings.tunings.append(
-                [entry.system.name, entry.size, str(batch), *figures, chosen]
+                [entry.system.name, entry.size, str(shape), batches, *figures, chosen]
             )
 
     def _visit(self, entry: Entry, turn: int) -> None:
@@ -105,9 +109,13 @@ def _entries(size: str) -> list[Entry]:
         if size in system.sizes:
             is_generate = system.protocol == "Generate"
             loads = ("1", "16") if is_generate else _LOADS[size]
-            entries.append(Entry(system, size, NARROW, loads))
-            if system.is_alone and size != "tiny":
-                entries.append(Entry(system, size, WIDE, ("1",)))
+            crowd, alone = system.shapes(size)
+            # The lone caller of the pictures shows what the shape for many costs it, too.
+            if alone and size == "tiny":
+                loads = ("16",)
+            entries.append(Entry(system, size, crowd[0], loads, crowd))
+            if alone:
+                entries.append(Entry(system, size, alone[0], ("1",), alone))
     return entries
 
 

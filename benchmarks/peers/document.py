@@ -18,8 +18,8 @@ _TITLES = {
 # What is equal and what is not.
 _EQUAL = Path(__file__).parent / "README.md"
 _TUNING = (
-    "One run of each before the rounds; the greater sum of both rates, each by its load's "
-    "greatest, is taken."
+    "Before the rounds, medians of three short runs; the greatest sum of the rates, each by its "
+    "load's greatest, is taken."
 )
 
 
@@ -60,8 +60,9 @@ def document(findings: Findings) -> str:
     for size, title in _TITLES.items():
         parts += [f"## {title}", *_section(findings, size)]
     if findings.tunings:
-        head = ["", "work", "batches of", "4 callers, /s", "16 callers, /s", "taken"]
-        parts += ["## Batches or none", _TUNING, table(head, findings.tunings)]
+        head = ["", "work", "workers x threads", "batches of"]
+        head += ["1 caller, /s", "4 callers, /s", "16 callers, /s", "taken"]
+        parts += ["## Settings that were found out", _TUNING, table(head, findings.tunings)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -69,7 +70,7 @@ def _section(findings: Findings, size: str) -> list[str]:
     entries = [entry for entry in findings.entries if entry.size == size]
     failures = results.failures_text(entries)
     if size not in findings.limits:
-        return [results.tiny_table(entries), failures]
+        return [results.tiny_crowd_table(entries), results.tiny_lone_table(entries), failures]
     batch, rate = findings.limits[size]
     return [
         results.limits_text(entries, batch),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.peers.load import Outcome
 from benchmarks.peers.starting import NARROW, WIDE
-from benchmarks.peers.visits import OPEN, Entry, Visit
+from benchmarks.peers.visits import OPEN, Entry, Limit, Visit
 from benchmarks.report import Row
 from benchmarks.tables import table
 
@@ -30,14 +30,28 @@ def latency(entry: Entry, load: str) -> str:
     return f"{number(row.p50)} / " + ("-" if row.p99 is None else number(row.p99))
 
 
-def ratio(entry: Entry, load: str, against: Callable[[Visit], float]) -> str:
-    """Median and range of the rate by another one of the same visit."""
-    return spread(visit.loads[load].rate / against(visit) for visit in entry.visits)
+def limit_ratio(entry: Entry, load: str) -> str:
+    """Median and range of the rate by the limit of the same visit."""
+    return spread(visit.loads[load].rate / _limit(visit).rate for visit in entry.visits)
 
 
-def errors(entry: Entry) -> str:
-    """How many of all calls did not end well."""
-    outcomes = [outcome for visit in entry.visits for outcome in visit.loads.values()]
+def lone_ratio(entry: Entry, load: str) -> str:
+    """Median and range of the median latency by a lone picture's of the same visit."""
+    return spread(
+        statistics.median(visit.loads[load].latencies) / _limit(visit).lone
+        for visit in entry.visits
+    )
+
+
+def _limit(visit: Visit) -> Limit:
+    # Work that is no picture has none, and no table with ratios.
+    assert visit.limit is not None
+    return visit.limit
+
+
+def errors(entry: Entry, loads: Iterable[str]) -> str:
+    """How many of all calls of these loads did not end well."""
+    outcomes = [visit.loads[load] for visit in entry.visits for load in loads]
     wrong = sum(outcome.errors.total() for outcome in outcomes)
     return f"{wrong} of {wrong + sum(len(outcome.latencies) for outcome in outcomes)}"
 
@@ -50,11 +64,7 @@ def lone_table(entries: Sequence[Entry]) -> str:
             entry.system.label(entry.shape),
             spread(visit.loads["1"].rate for visit in entry.visits),
             latency(entry, "1"),
-            spread(
-                statistics.median(v.loads["1"].latencies) / v.limit.lone
-                for v in entry.visits
-                if v.limit
-            ),
+            lone_ratio(entry, "1"),
         ]
         for entry in _with(entries, "1")
     ]
@@ -74,7 +84,7 @@ def crowd_table(entries: Sequence[Entry]) -> str:
             if load in entry.loads:
                 line += [
                     spread(visit.loads[load].rate for visit in entry.visits),
-                    ratio(entry, load, lambda visit: visit.limit.rate if visit.limit else 1),
+                    limit_ratio(entry, load),
                     latency(entry, load),
                 ]
             else:
@@ -101,19 +111,15 @@ def open_table(entries: Sequence[Entry]) -> str:
     ]
     lines = []
     for entry in _with(entries, OPEN):
-        seen = [(visit, visit.loads[OPEN]) for visit in entry.visits]
+        seen = [visit.loads[OPEN] for visit in entry.visits]
         lines.append(
             [
                 entry.system.name,
-                spread(outcome.rate for _, outcome in seen),
+                spread(outcome.rate for outcome in seen),
                 latency(entry, OPEN),
-                spread(
-                    statistics.median(outcome.latencies) / visit.limit.lone
-                    for visit, outcome in seen
-                    if visit.limit
-                ),
-                spread(outcome.server_cpu for _, outcome in seen),
-                spread(outcome.client_cpu for _, outcome in seen),
+                lone_ratio(entry, OPEN),
+                spread(outcome.server_cpu for outcome in seen),
+                spread(outcome.client_cpu for outcome in seen),
             ]
         )
     return table(head, lines)
@@ -129,30 +135,40 @@ def start_table(entries: Sequence[Entry]) -> str:
             spread(visit.cold_start for visit in entry.visits),
             spread(visit.memory for visit in entry.visits),
             str(max(o.processes for visit in entry.visits for o in visit.loads.values())),
-            errors(entry),
+            errors(entry, entry.loads),
         ]
         for entry in _with(entries, "16")
     ]
     return table(head, lines)
 
 
-def tiny_table(entries: Sequence[Entry]) -> str:
-    """What is left of a call when the model takes no time."""
-    head = ["", "1 caller, p50 / p99 ms", "server CPU ms"]
-    head += ["16 callers, /s", "server CPU ms", "client CPU ms", "calls that failed"]
+def tiny_crowd_table(entries: Sequence[Entry]) -> str:
+    """What is left of a call when the model takes no time, under many callers."""
+    head = ["16 callers", "workers x threads", "batches", "/s", "p50 / p99 ms"]
+    return _tiny_table(entries, "16", head)
+
+
+def tiny_lone_table(entries: Sequence[Entry]) -> str:
+    """The same for one caller."""
+    head = ["1 caller", "workers x threads", "batches", "/s", "p50 / p99 ms"]
+    return _tiny_table(entries, "1", head)
+
+
+def _tiny_table(entries: Sequence[Entry], load: str, head: Sequence[str]) -> str:
     lines = [
         [
             entry.system.name,
-            latency(entry, "1"),
-            spread(visit.loads["1"].server_cpu for visit in entry.visits),
-            spread(visit.loads["16"].rate for visit in entry.visits),
-            spread(visit.loads["16"].server_cpu for visit in entry.visits),
-            spread(visit.loads["16"].client_cpu for visit in entry.visits),
-            errors(entry),
+            entry.system.label(entry.shape),
+            batches(entry),
+            spread(visit.loads[load].rate for visit in entry.visits),
+            latency(entry, load),
+            spread(visit.loads[load].server_cpu for visit in entry.visits),
+            spread(visit.loads[load].client_cpu for visit in entry.visits),
+            errors(entry, [load]),
         ]
-        for entry in _with(entries, "16")
+        for entry in _with(entries, load)
     ]
-    return table(head, lines)
+    return table([*head, "server CPU ms", "client CPU ms", "calls that failed"], lines)
 
 
 def limits_text(entries: Sequence[Entry], batch: int) -> str:

@@ -33,17 +33,20 @@ class Shape:
     """How a server divides the cores.
 
     Attributes:
-        workers: batches at a time.
+        workers: batches at a time; 0 is a server that computes in its front process.
         threads: of one batch.
         batch: its rows at most.
+        fast_queue: LitServe only: whether its front and its workers talk over ZeroMQ.
     """
 
     workers: int
     threads: int
     batch: int
+    fast_queue: bool = False
 
     def __str__(self) -> str:
-        return f"{self.workers} x {self.threads}"
+        queue = ", fast queue" if self.fast_queue else ""
+        return f"{self.workers} x {self.threads}{queue}"
 
 
 CORES = len(os.sched_getaffinity(0))

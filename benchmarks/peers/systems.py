@@ -6,12 +6,20 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks.peers.servers.work import BATCH, BATCH_WINDOW, PORT, SIZE, THREADS, WORKERS
-from benchmarks.peers.starting import Running, Shape
+from benchmarks.peers.servers.work import (
+    BATCH,
+    BATCH_WINDOW,
+    FAST_QUEUE,
+    PORT,
+    SIZE,
+    THREADS,
+    WORKERS,
+)
+from benchmarks.peers.starting import CORES, NARROW, WIDE, Running, Shape
 from benchmarks.processes import ROOT, TRITON_PYTHON, free_ports, repository
 
 PYTHON = Path(sys.executable)
@@ -40,8 +48,11 @@ class System:
         python: of the environment that it lives in.
         sizes: of the work that it is measured on.
         decides: whether it divides the cores anew for each batch; others are told when they start.
-        is_alone: whether it is measured in its shape for a lone caller, too.
-        batches: how it makes them; None where it must be told, and what is better is found out.
+        crowd: shapes for the greatest throughput; of several the best is found out.
+        alone: the same for a lone caller; none where it stands with one shape in all tables.
+        tiny_crowd: what may be better, too, where the work takes no time.
+        tiny_alone: the same for a lone caller.
+        batches: how it makes them; None where it must be told.
     """
 
     name: str
@@ -50,8 +61,17 @@ class System:
     python: Path = PEERS_PYTHON
     sizes: Sequence[str] = ("64", "256", "tiny")
     decides: bool = False
-    is_alone: bool = True
+    crowd: Sequence[Shape] = (NARROW,)
+    alone: Sequence[Shape] = (WIDE,)
+    tiny_crowd: Sequence[Shape] = ()
+    tiny_alone: Sequence[Shape] = ()
     batches: str | None = None
+
+    def shapes(self, size: str) -> tuple[Sequence[Shape], Sequence[Shape]]:
+        """Those for the greatest throughput and those for a lone caller."""
+        if size != "tiny":
+            return self.crowd, self.alone
+        return (*self.crowd, *self.tiny_crowd), (*self.alone, *self.tiny_alone)
 
     def label(self, shape: Shape) -> str:
         """How it divides the cores, for the tables."""
@@ -99,6 +119,7 @@ def _own(server: Running, *command: str, port_name: str = PORT, **more: str) -> 
         WORKERS: str(server.shape.workers),
         THREADS: str(server.shape.threads),
         BATCH: str(server.shape.batch),
+        FAST_QUEUE: str(int(server.shape.fast_queue)),
         port_name: str(port),
         "PYTHONPATH": str(ROOT),
     }
@@ -137,15 +158,23 @@ def _mlserver(server: Running) -> None:
     )
 
 
+def _with_fast_queue(shapes: Sequence[Shape]) -> Sequence[Shape]:
+    return [replace(shape, fast_queue=True) for shape in shapes]
+
+
 _TENSORS = "OIP gRPC, raw tensors"
 # In the models' config.pbtxt.
 _CONFIGURED = "up to 8"
+# Batches help some systems under many callers and have others' workers idle under few.
+_BATCHES_OR_NONE = (NARROW, replace(NARROW, batch=1))
+# What goes from process to process would take longer than a small model does.
+_ONE_PROCESS = Shape(0, CORES, batch=1)
 _impasto = partial(
     System,
     start=_gateway,
     python=PYTHON,
     decides=True,
-    is_alone=False,
+    alone=(),
     batches=_CONFIGURED,
 )
 SYSTEMS = (
@@ -158,7 +187,7 @@ SYSTEMS = (
         _TENSORS,
         _gateway_to_triton,
         TRITON_PYTHON,
-        is_alone=False,
+        alone=(),
         batches=_CONFIGURED,
     ),
     System(
@@ -167,10 +196,25 @@ SYSTEMS = (
         _triton,
         TRITON_PYTHON,
         sizes=("64", "tiny"),
-        is_alone=False,
+        alone=(),
         batches=_CONFIGURED,
     ),
-    System("LitServe", "HTTP, base64 in, raw bytes out", _litserve),
-    System("mosec", "HTTP, raw bytes", _mosec),
-    System("MLServer", "OIP gRPC, tensors of bytes", _mlserver),
+    System(
+        "LitServe",
+        "HTTP, base64 in, raw bytes out",
+        _litserve,
+        crowd=_BATCHES_OR_NONE,
+        # Its documentation has it for more than 100 calls per second.
+        tiny_crowd=_with_fast_queue(_BATCHES_OR_NONE),
+        tiny_alone=_with_fast_queue([WIDE]),
+    ),
+    System("mosec", "HTTP, raw bytes", _mosec, crowd=_BATCHES_OR_NONE),
+    System(
+        "MLServer",
+        "OIP gRPC, tensors of bytes",
+        _mlserver,
+        crowd=_BATCHES_OR_NONE,
+        alone=(_ONE_PROCESS,),
+        tiny_crowd=(replace(_ONE_PROCESS, batch=NARROW.batch), _ONE_PROCESS),
+    ),
 )

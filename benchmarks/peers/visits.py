@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.peers.load import Outcome, tree
-from benchmarks.peers.starting import CORES, NARROW, WIDE, Running, Shape
+from benchmarks.peers.starting import CORES, Running, Shape
 from benchmarks.peers.systems import System, running
 from benchmarks.processes import measure
 
@@ -17,6 +17,8 @@ OPEN = "open"
 # An open loop's rate by the limit. More is overload for the slowest, less tells nothing.
 OPEN_SHARE = 0.7
 _BATCHES = (1, 4, 8)
+# A system may take its batches in two ways that differ much, by chance.
+_TUNING_RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Entry:
         size: of the work.
         shape: how it divides the cores.
         loads: that it gets.
+        choices: shapes of which the best is to be found out.
         visits: one for each round that went well.
         failures: what was said in the others.
     """
@@ -66,6 +69,7 @@ class Entry:
     size: str
     shape: Shape
     loads: Sequence[str]
+    choices: Sequence[Shape] = ()
     visits: list[Visit] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -151,19 +155,27 @@ def _load(server: Running, seconds: float, flags: Sequence[str]) -> Outcome:
     return outcome
 
 
-def tuned(entry: Entry, seconds: float) -> dict[int, dict[str, float]]:
-    """Rates by batch and callers, with batches and without; the entry takes the better.
+def tuned(entry: Entry, seconds: float) -> dict[Shape, dict[str, float]]:
+    """Rates by shape and callers; the entry takes the best shape.
 
-    The better has the greater sum of both rates, each by the greater of that load: batches help
-    some systems under many callers and have others' workers idle under few.
+    A rate is the median of several short runs. The best shape has the greatest sum of its rates,
+    each by the greatest of that load. A lone caller counts only where there is no crowd.
     """
-    loads = ("4", "16")
-    rates = {}
-    for batch in (NARROW.batch, WIDE.batch):
-        shape = Shape(NARROW.workers, NARROW.threads, batch)
-        seen = visit(Entry(entry.system, entry.size, shape, loads), None, seconds)
-        rates[batch] = {name: outcome.rate for name, outcome in seen.loads.items()}
+    closed = [name for name in entry.loads if name != OPEN]
+    loads = [name for name in closed if name != "1"] or closed
+    rates = {shape: _rates(entry, shape, loads, seconds) for shape in entry.choices}
     best = {name: max(one[name] for one in rates.values()) for name in loads}
-    chosen = max(rates, key=lambda batch: sum(rates[batch][name] / best[name] for name in loads))
-    entry.shape = Shape(NARROW.workers, NARROW.threads, chosen)
+    entry.shape = max(
+        rates, key=lambda shape: sum(rates[shape][name] / best[name] for name in loads)
+    )
     return rates
+
+
+def _rates(entry: Entry, shape: Shape, loads: Sequence[str], seconds: float) -> dict[str, float]:
+    with running(entry.system, entry.size, shape) as server:
+        return {
+            name: statistics.median(
+                _load(server, seconds, [f"--callers={name}"]).rate for _ in range(_TUNING_RUNS)
+            )
+            for name in loads
+        }

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from benchmarks.peers.servers.work import (
     BATCH,
+    FAST_QUEUE,
     PORT,
     WORKERS,
     setting,
@@ -39,6 +40,7 @@ if __name__ == "__main__":
         devices=1,
         workers_per_device=setting(WORKERS),
         timeout=60,
+        fast_queue=bool(setting(FAST_QUEUE)),
     )
     server.run(
         host="127.0.0.1",

@@ -23,6 +23,8 @@ WORKERS = "BENCH_WORKERS"
 THREADS = "BENCH_THREADS"
 # Rows of one batch at most; 1 is a server that makes no batches.
 BATCH = "BENCH_BATCH"
+# 1 where LitServe's front and workers are to talk over ZeroMQ, else 0.
+FAST_QUEUE = "BENCH_FAST_QUEUE"
 PORT = "BENCH_PORT"
 # Seconds that a batch waits for more rows. Every lone caller waits so long, too.
 BATCH_WINDOW = 0.001
