@@ -13,7 +13,6 @@ import csv
 import io
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,8 @@ from benchmarks.tables import table, write_report
 # A model that takes no time, and the whole chain as one ensemble.
 _MODELS = {"add_one": ("--shape", "x:1,128"), "landscapes_64": ()}
 _PERCENTS = (50, 90, 99)
+# How far the median of the rounds' ratios may be from 1.
+_AGREEMENT = 0.05
 _WARM_UP_SECONDS = 1.0
 _PATIENCE_SECONDS = 60
 
@@ -53,10 +54,6 @@ class Told:
     rates: list[float] = field(default_factory=list)
     means: list[float] = field(default_factory=list)
     percentiles: list[dict[int, float]] = field(default_factory=list)
-
-    def percentile(self, percent: int) -> float:
-        """Median over the rounds."""
-        return statistics.median(each[percent] for each in self.percentiles)
 
 
 @dataclass(frozen=True)
@@ -146,19 +143,26 @@ def rounds_of(measures: Sequence[Callable[[], Told]], rounds: int) -> list[Told]
 
 
 def rows_of(model: str, callers: int, mine: Told, theirs: Told) -> list[list[str]]:
-    """Their figures and ours, and ours over theirs."""
-    rate = [statistics.median(told.rates) for told in (mine, theirs)]
-    rows = [[model, str(callers), "answers/s", f"{rate[0]:.1f}", f"{rate[1]:.1f}", _ratio(*rate)]]
-    latencies = {"mean": [statistics.median(told.means) for told in (mine, theirs)]}
+    """Their figures and ours, and ours over theirs round by round."""
+    rows = [_row(mine.rates, theirs.rates, "answers/s", lambda rate: f"{rate:.1f}")]
+    rows += [_row(mine.means, theirs.means, "mean, ms", _milliseconds)]
     for percent in _PERCENTS:
-        latencies[f"p{percent}"] = [told.percentile(percent) for told in (mine, theirs)]
-    for name, both in latencies.items():
-        rows.append(["", "", f"{name}, ms", *map(_milliseconds, both), _ratio(*both)])
-    return rows
+        left, right = ([each[percent] for each in told.percentiles] for told in (mine, theirs))
+        rows.append(_row(left, right, f"p{percent}, ms", _milliseconds))
+    return [[model, str(callers), *rows[0]], *(["", "", *row] for row in rows[1:])]
 
 
-def _ratio(mine: float, theirs: float) -> str:
-    return "" if np.isnan(mine) else f"{mine / theirs:.3f}"
+def _row(
+    mine: Sequence[float], theirs: Sequence[float], name: str, text: Callable[[float], str]
+) -> list[str]:
+    # A median of NaN and numbers would depend on their order.
+    figures = [text(float(np.median(told))) for told in (mine, theirs)]
+    ratios = np.array(mine) / np.array(theirs)
+    ratio = float(np.median(ratios))
+    if np.isnan(ratio):
+        return [name, *figures, "", ""]
+    agrees = "yes" if abs(ratio - 1) <= _AGREEMENT else "no"
+    return [name, *figures, f"{ratio:.3f} ({ratios.min():.3f} to {ratios.max():.3f})", agrees]
 
 
 def _milliseconds(seconds: float) -> str:
@@ -188,10 +192,12 @@ def main(rounds: int, seconds: float, callers: int) -> None:
             mine, theirs = rounds_of(measures, rounds)
             rows += rows_of(model, callers, mine, theirs)
             figures[model] = {"impasto load": vars(mine), "hey": vars(theirs)}
-    head = ["model", "callers", "", "impasto load", "hey", "ratio"]
+    head = ["model", "callers", "", "impasto load", "hey", "ratio", f"within {_AGREEMENT:.0%}"]
     note = (
         f"Medians of {rounds} rounds of {seconds:g} s each, in turns, on one Triton from pip with "
-        "its stand-in backend on a core of its own, over HTTP with the same bytes."
+        "its stand-in backend on a core of its own, over HTTP with the same bytes. A "
+        "ratio is the median of the rounds' ratios, with their range; the last column says "
+        f"whether it is within {_AGREEMENT:.0%} of 1."
     )
     command = (
         f"python -m benchmarks.agreement --rounds {rounds} --seconds {seconds:g} "
