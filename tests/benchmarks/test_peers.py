@@ -7,20 +7,21 @@ import json
 import sys
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from benchmarks.peers import results, starting
+from benchmarks.peers import results, starting, visits
 from benchmarks.peers.connectors import CONNECTORS, difference, references, rows
 from benchmarks.peers.document import Findings, document, write
 from benchmarks.peers.load import Load, Outcome, run
 from benchmarks.peers.servers import work
-from benchmarks.peers.starting import NARROW, WIDE, Running, Shape, WrongAnswer
+from benchmarks.peers.starting import CORES, NARROW, WIDE, Running, Shape, WrongAnswer
 from benchmarks.peers.systems import PEERS_PYTHON, SYSTEMS, running
-from benchmarks.peers.visits import Entry, Limit, Visit
+from benchmarks.peers.visits import Entry, Limit, Visit, tuned
 from benchmarks.processes import echo
 
 BY_NAME = {system.name: system for system in SYSTEMS}
@@ -68,7 +69,14 @@ async def test_an_open_loop_counts_what_is_answered_while_it_runs(
 
 @needs_peers
 @pytest.mark.parametrize(
-    ("name", "shape"), [("LitServe", NARROW), ("mosec", WIDE), ("MLServer", NARROW)]
+    ("name", "shape"),
+    [
+        ("LitServe", NARROW),
+        ("LitServe", replace(WIDE, fast_queue=True)),
+        ("mosec", WIDE),
+        ("MLServer", NARROW),
+        ("MLServer", Shape(0, CORES, batch=NARROW.batch)),
+    ],
 )
 def test_another_system_answers_rightly(name: str, shape: Shape) -> None:
     with running(BY_NAME[name], "tiny", shape):
@@ -158,7 +166,7 @@ def outcome(rate: float, milliseconds: float, calls: int, **errors: int) -> Outc
 def entry() -> Entry:
     """Three rounds; only all rounds together have calls enough for a 99th percentile."""
     rates = [(50.0, 100.0), (60.0, 100.0), (30.0, 40.0)]
-    visits = [
+    rounds = [
         Visit(
             Limit(limit, lone=0.010),
             {"1": outcome(rate, 12, 100), "16": outcome(rate, 20, 153, broken=1)},
@@ -167,7 +175,7 @@ def entry() -> Entry:
         )
         for rate, limit in rates
     ]
-    return Entry(BY_NAME["mosec"], "64", NARROW, ("1", "16"), visits)
+    return Entry(BY_NAME["mosec"], "64", NARROW, ("1", "16"), visits=rounds)
 
 
 def test_ratios_are_to_the_limit_of_the_same_visit(entry: Entry) -> None:
@@ -178,6 +186,38 @@ def test_ratios_are_to_the_limit_of_the_same_visit(entry: Entry) -> None:
         f"| mosec | {NARROW} | 50 (30 to 60) | 12 / - | 1.2 (1.2 to 1.2) |"
     )
     assert results.start_table([entry]).splitlines()[2].endswith("| 3 | 3 of 762 |")
+
+
+def test_a_lone_caller_of_the_tiny_work_waits_for_no_batch() -> None:
+    for system in SYSTEMS:
+        _, alone = system.shapes("tiny")
+        assert all(shape.batch == 1 for shape in alone), system.name
+        # Who has no shape of its own for a lone caller makes batches without a window.
+        assert alone or system.batches is not None, system.name
+
+
+def test_the_better_shape_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Medians are 90 and 100; means would be 300 and 100.
+    told = iter([10.0, 90.0, 800.0, 100.0, 100.0, 100.0])
+    seen = []
+
+    def load(server: Running, seconds: float, flags: list[str]) -> Outcome:
+        seen.append((server.shape, *flags))
+        return outcome(next(told), 10, 2)
+
+    monkeypatch.setattr(visits, "_load", load)
+    one = Entry(BY_NAME["bare grpc.aio"], "tiny", NARROW, ("16",), choices=(NARROW, WIDE))
+    assert tuned(one, 0.1) == {NARROW: {"16": 90.0}, WIDE: {"16": 100.0}}
+    assert one.shape == WIDE
+    assert seen == [(NARROW, "--callers=16")] * 3 + [(WIDE, "--callers=16")] * 3
+
+
+def test_the_tiny_work_has_a_table_for_each_load(entry: Entry) -> None:
+    line = f"| mosec | {NARROW} | up to 8 | 50 (30 to 60) |"
+    costs = "9 (9 to 9) | 0.5 (0.5 to 0.5)"
+    many, lone = results.tiny_crowd_table([entry]), results.tiny_lone_table([entry])
+    assert many.splitlines()[2] == f"{line} 20 / 20 | {costs} | 3 of 462 |"
+    assert lone.splitlines()[2] == f"{line} 12 / - | {costs} | 0 of 300 |"
 
 
 def test_the_limit_is_told_with_its_range(entry: Entry) -> None:
