@@ -66,7 +66,7 @@ def unary(handler: Handler[Servicer, Request, Response]) -> Handler[Servicer, Re
             finally:
                 begun.answered()
         except BaseException as error:
-            code, ending = _code_of(error, context), error
+            code, ending = code_of_call(error, context), error
             await _end(servicer, method, error, context)
             raise
         finally:
@@ -137,7 +137,8 @@ async def until_taken(sending: Awaitable[object]) -> None:
         raise DeadlineExceeded(f"the caller took nothing for {STALL_SECONDS} s") from error
 
 
-def _code_of(error: BaseException, context: Context) -> grpc.StatusCode:
+def code_of_call(error: BaseException | None, context: Context) -> grpc.StatusCode:
+    """The code with which a call ends that `error` ended; None: nothing did."""
     if isinstance(error, asyncio.CancelledError):
         # gRPC cancels the call when its deadline passes, too; the caller's clock may be ahead.
         remaining = context.time_remaining()

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from tritonclient.grpc import service_pb2 as pb
 
 from server.calls import Call, Calls
 from server.engines.base import Deadline
 from server.errors import ImpastoError
-from server.grpc.calls import INTERNAL, Context, arrived, authorization, details, ended
+from server.grpc.calls import (
+    INTERNAL,
+    Context,
+    arrived,
+    authorization,
+    code_of_call,
+    details,
+    ended,
+)
 from server.inference.memory import Share
 from server.inference.messages import decode, encode
 from server.inference.service import InferenceService
-from server.telemetry.current import CallRecord, code_of, name_model
+from server.telemetry.current import CallRecord, name_model
 
 _log = logging.getLogger(__name__)
 _SERVICE = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
@@ -28,7 +36,10 @@ _MAX_OUTSTANDING = 64
 
 @dataclass(frozen=True, slots=True)
 class _Outstanding:
-    answer: asyncio.Task[pb.ModelStreamInferResponse]
+    """One request: the id by which its caller knows it, its answer, its place among the calls."""
+
+    id: str
+    answer: asyncio.Future[pb.ModelStreamInferResponse]
     call: Call | None
 
 
@@ -65,7 +76,7 @@ class InferenceStream:
         reader = asyncio.create_task(self._read())
         try:
             while (item := await self._queue.get()) is not None:
-                await self._context.write(await item.answer)
+                await self._context.write(await _response(item))
                 self._forget(item)
                 self._slots.release()
             await reader
@@ -85,16 +96,19 @@ class InferenceStream:
             self._queue.put_nowait(None)
 
     def _start(self, request: pb.ModelInferRequest) -> None:
-        # The task of its answer inherits it.
+        # The task of its answer inherits it, and so does what is called at the task's end.
         record = arrived(self._calls, _SERVICE, _METHOD, self._context)
         try:
             call = self._calls.begin(record, authorization(self._context))
         except ImpastoError as error:
             ended(self._calls, record, error.code, error)
-            item = _Outstanding(_task(_refused(request, error)), None)
+            item = _Outstanding(request.id, _refused(request.id, error), None)
         else:
             deadline = Deadline.after(self._context.time_remaining())
-            item = _Outstanding(_task(self._answer(request, deadline, call, record)), call)
+            answer = asyncio.create_task(self._infer(request, deadline))
+            # Not the task itself: one that is cancelled before its first step runs none of its own.
+            answer.add_done_callback(partial(self._ended, record, call))
+            item = _Outstanding(request.id, answer, call)
         self._outstanding.add(item)
         self._queue.put_nowait(item)
 
@@ -103,25 +117,14 @@ class InferenceStream:
         if item.call is not None:
             item.call.delivered()
 
-    async def _answer(
-        self, request: pb.ModelInferRequest, deadline: Deadline, call: Call, record: CallRecord
-    ) -> pb.ModelStreamInferResponse:
-        ending: BaseException | None = None
-        try:
-            return await self._infer(request, deadline)
-        except ImpastoError as error:
-            ending = error
-            return _error(request, details(error))
-        except asyncio.CancelledError as error:
-            ending = error
-            raise
-        except Exception as error:
-            _log.exception("%s failed", _METHOD)
-            ending = error
-            return _error(request, INTERNAL)
-        finally:
-            call.answered()
-            ended(self._calls, record, code_of(ending), ending)
+    def _ended(
+        self, record: CallRecord, call: Call, answer: asyncio.Future[pb.ModelStreamInferResponse]
+    ) -> None:
+        error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
+        if isinstance(error, Exception) and not isinstance(error, ImpastoError):
+            _log.error("%s failed", _METHOD, exc_info=error)
+        call.answered()
+        ended(self._calls, record, code_of_call(error, self._context), error)
 
     async def _infer(
         self, request: pb.ModelInferRequest, deadline: Deadline
@@ -138,20 +141,24 @@ class InferenceStream:
         return pb.ModelStreamInferResponse(infer_response=response)
 
 
-def _task(
-    answer: Coroutine[Any, Any, pb.ModelStreamInferResponse],
-) -> asyncio.Task[pb.ModelStreamInferResponse]:
-    return asyncio.create_task(answer)
+async def _response(item: _Outstanding) -> pb.ModelStreamInferResponse:
+    """The answer, or what the caller is told instead of it."""
+    try:
+        return await item.answer
+    except ImpastoError as error:
+        return _error(item.id, details(error))
+    except Exception:
+        return _error(item.id, INTERNAL)
 
 
-async def _refused(
-    request: pb.ModelInferRequest, error: ImpastoError
-) -> pb.ModelStreamInferResponse:
-    return _error(request, details(error))
+def _refused(request_id: str, error: ImpastoError) -> asyncio.Future[pb.ModelStreamInferResponse]:
+    answer = asyncio.get_running_loop().create_future()
+    answer.set_result(_error(request_id, details(error)))
+    return answer
 
 
-def _error(request: pb.ModelInferRequest, message: str) -> pb.ModelStreamInferResponse:
+def _error(request_id: str, message: str) -> pb.ModelStreamInferResponse:
     """An error with the id by which the caller knows the request."""
     return pb.ModelStreamInferResponse(
-        error_message=message, infer_response=pb.ModelInferResponse(id=request.id)
+        error_message=message, infer_response=pb.ModelInferResponse(id=request_id)
     )
