@@ -13,6 +13,8 @@ from server.telemetry.exemplars import exemplar
 from server.telemetry.families import Families
 from server.telemetry.stages import Stages
 
+_OK = grpc.StatusCode.OK
+
 
 class CallMetrics:
     """The families of calls; lives on the event loop.
@@ -29,7 +31,10 @@ class CallMetrics:
         """Register them."""
         self._enabled = families.enabled
         self._stages = stages
+        # Looking labels up costs more than counting, and codes cost more than names. Nearly all
+        # calls end well.
         self._series: dict[tuple[str, str, grpc.StatusCode], Histogram] = {}
+        self._ended_well: dict[tuple[str, str], Histogram] = {}
         self._refused: dict[str, dict[Reason, Counter]] = {}
         self._seconds = families.histogram(
             "impasto_request_seconds",
@@ -62,7 +67,10 @@ class CallMetrics:
     def ended(self, record: CallRecord, code: grpc.StatusCode, reason: Reason | None) -> None:
         """A call has ended with `code`; unless it ended well, for `reason`."""
         seconds = time.monotonic() - record.arrived
-        series = self._series.get((record.method, record.model, code))
+        if code is _OK:
+            series = self._ended_well.get((record.method, record.model))
+        else:
+            series = self._series.get((record.method, record.model, code))
         if series is None:
             series = self._first_of(record, code)
         series.observe(seconds, exemplar())
@@ -71,11 +79,13 @@ class CallMetrics:
 
     def _first_of(self, record: CallRecord, code: grpc.StatusCode) -> Histogram:
         """The series of a call that is the first of its kind, or names what is no model."""
-        if code == grpc.StatusCode.OK and record.model:
+        if code is _OK and record.model:
             # Who got an answer from a model has named one; it may have been loaded a moment ago.
             self._stages.models.add(record.model)
         model = self._stages.known(record.model)
         key = record.method, model, code
         if key not in self._series:
             self._series[key] = self._seconds.labels(record.method, model, code.name)
+        if code is _OK:
+            self._ended_well[record.method, model] = self._series[key]
         return self._series[key]

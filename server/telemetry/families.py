@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.samples import Exemplar
 
 # 0.1 ms to 43 s, each bucket half as wide again as the one before: a quantile read off them is
 # wrong by a fifth at most, at any latency that a picture can have.
@@ -30,6 +33,22 @@ class _Nothing:
 
 
 _NOTHING = _Nothing()
+
+
+class QuickHistogram(Histogram):
+    """A histogram that finds its bucket by halving; the library looks at one after the other.
+
+    A call is observed several times, in some of thirty buckets. The fields are the library's own,
+    whose next major version may have others.
+    """
+
+    def observe(self, amount: float, exemplar: Mapping[str, str] | None = None) -> None:
+        """Record a number; the exemplar's labels must be valid ones."""
+        self._sum.inc(amount)
+        bucket = self._buckets[bisect_left(self._upper_bounds, amount)]
+        bucket.inc(1)
+        if exemplar:
+            bucket.set_exemplar(Exemplar(dict(exemplar), amount, time.time()))
 
 
 class Families:
@@ -70,4 +89,4 @@ class Families:
         """A histogram, of seconds unless other buckets are given."""
         if self._registry is None:
             return cast(Histogram, _NOTHING)
-        return Histogram(name, meaning, labels, buckets=buckets, registry=self._registry)
+        return QuickHistogram(name, meaning, labels, buckets=buckets, registry=self._registry)

@@ -73,17 +73,21 @@ class Stages:
     def models_ran(self, record: CallRecord, timings: Sequence[StageTiming]) -> None:
         """Record what models did for one inference request of a call."""
         trace = exemplar()
-        for timing in timings:
-            key = timing.model, record.method, timing.threads
+        before = -1
+        for model, queue_seconds, compute_seconds, batch_size, threads, _, batch in timings:
+            key = model, record.method, threads
             series = self._of_models.get(key)
             if series is None:
                 series = self._of_models[key] = self._model_series(*key)
-            series.compute.observe(timing.compute_seconds, trace)
+            series.compute.observe(compute_seconds, trace)
             series.inferences.inc()
             # Only an engine in this process tells the wait from the computing.
-            if timing.threads:
-                series.queue.observe(timing.queue_seconds, trace)
-                series.batch_size.observe(timing.batch_size)
+            if threads:
+                # Models that share a batch with the one before did not wait again.
+                if batch != before:
+                    series.queue.observe(queue_seconds, trace)
+                series.batch_size.observe(batch_size)
+            before = batch
 
     def observe(
         self,
