@@ -36,6 +36,7 @@ class Reason(StrEnum):
     NOT_SUPPORTED = "not_supported"
     LOADING = "loading"
     DRAINING = "draining"
+    UNLOADING = "unloading"
     ENGINE_UNAVAILABLE = "engine_unavailable"
     MODEL_BROKEN = "model_broken"
     INFERENCE_FAILED = "inference_failed"
@@ -157,7 +158,7 @@ class DeadlineExceeded(ImpastoError):
 
 
 class Unavailable(ImpastoError):
-    """The server is draining, or the engine or the store behind it cannot be reached.
+    """The server or a model is coming or going, or the engine or the store cannot be reached.
 
     Args:
         message: what is away.
@@ -167,7 +168,7 @@ class Unavailable(ImpastoError):
     code = grpc.StatusCode.UNAVAILABLE
     http_status = 503
 
-    def __init__(self, message: str, reason: Reason = Reason.ENGINE_UNAVAILABLE) -> None:
+    def __init__(self, message: str, reason: Reason) -> None:
         super().__init__(message)
         self.reason = reason
 

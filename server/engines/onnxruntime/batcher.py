@@ -31,6 +31,7 @@ from server.errors import (
     ImpastoError,
     InferenceFailed,
     InvalidArgument,
+    Reason,
     Unavailable,
 )
 from server.telemetry.current import model_failed, models_ran, queue_ended
@@ -195,7 +196,8 @@ class Batcher:
 
     def _check_open(self, request: InferenceRequest) -> None:
         if self._closed:
-            raise Unavailable(f"{self.config.name}: version {self.version} is no longer served")
+            gone = f"{self.config.name}: version {self.version} is no longer served"
+            raise Unavailable(gone, Reason.UNLOADING)
         request.deadline.check(self.config.name)
 
     async def _wait(self, entry: Entry, request: InferenceRequest) -> InferenceResult:

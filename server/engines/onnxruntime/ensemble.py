@@ -16,7 +16,7 @@ from server.engines.onnxruntime.program import Program
 from server.engines.onnxruntime.servable import Servable
 from server.engines.onnxruntime.statistics import Statistics
 from server.engines.onnxruntime.tensors import Signature
-from server.errors import InvalidArgument, Unavailable
+from server.errors import InvalidArgument, Reason, Unavailable
 
 Find = Callable[[str, str], Servable]
 
@@ -94,7 +94,8 @@ class Ensemble:
 
     def _check_open(self, request: InferenceRequest) -> None:
         if self._closed:
-            raise Unavailable(f"{self.config.name}: version {self.version} is no longer served")
+            gone = f"{self.config.name}: version {self.version} is no longer served"
+            raise Unavailable(gone, Reason.UNLOADING)
         request.deadline.check(self.config.name)
 
     def _count(self, rows: int, stages: Sequence[StageTiming], seconds: float) -> None:

@@ -23,7 +23,14 @@ from server.engines.onnxruntime.loading import Loader
 from server.engines.onnxruntime.servable import Servable
 from server.engines.onnxruntime.states import ModelIndex, States
 from server.engines.onnxruntime.versions import is_version
-from server.errors import ImpastoError, InvalidArgument, ModelLoadError, NotFound, Unavailable
+from server.errors import (
+    ImpastoError,
+    InvalidArgument,
+    ModelLoadError,
+    NotFound,
+    Reason,
+    Unavailable,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +148,7 @@ class Repository:
         if entry is not None and entry.versions:
             return entry
         if self._closed:
-            raise Unavailable("the engine is closing")
+            raise Unavailable("the engine is closing", Reason.UNLOADING)
         served = sorted(name for name, entry in self._entries.items() if entry.versions)
         raise NotFound(f"model {name!r}: not served; served are {served}")
 
@@ -156,7 +163,7 @@ class Repository:
     async def _load_one(self, name: str, override: ModelConfig | None) -> None:
         async with self._changing:
             if self._closed:
-                raise Unavailable("the engine is closing")
+                raise Unavailable("the engine is closing", Reason.UNLOADING)
             await self._load_with_steps(name, override, ())
 
     async def _load_with_steps(

@@ -14,7 +14,7 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from server.engines.base import Deadline
 from server.engines.triton.errors import Lost, NotServed, meaning
-from server.errors import DeadlineExceeded, NotFound, Unavailable
+from server.errors import DeadlineExceeded, NotFound, Reason, Unavailable
 from server.telemetry.traces import trace_headers
 
 Answer = TypeVar("Answer")
@@ -84,9 +84,11 @@ class Calls:
         except NotServed as error:
             if await self._is_live():
                 raise NotFound(str(error)) from error
-            raise Unavailable(f"{subject}: Triton at {self._urls} is exiting") from error
+            exiting = f"{subject}: Triton at {self._urls} is exiting"
+            raise Unavailable(exiting, Reason.ENGINE_UNAVAILABLE) from error
         except Lost as error:
-            raise Unavailable(f"Triton at {self._urls}: {error}") from error
+            away = f"Triton at {self._urls}: {error}"
+            raise Unavailable(away, Reason.ENGINE_UNAVAILABLE) from error
 
     async def _once(
         self, method: Method[Answer], message: Message, subject: str, deadline: Deadline

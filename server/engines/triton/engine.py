@@ -30,6 +30,7 @@ from server.errors import (
     ModelLoadError,
     NotFound,
     NotSupported,
+    Reason,
     StartupError,
     Unavailable,
 )
@@ -213,7 +214,8 @@ class TritonEngine:
     @property
     def _calls(self) -> Calls:
         if self._call is None:
-            raise Unavailable(f"the connection to Triton at {self._urls} is closed")
+            closed = f"the connection to Triton at {self._urls} is closed"
+            raise Unavailable(closed, Reason.ENGINE_UNAVAILABLE)
         return self._call
 
     def _check_controllable(self) -> None:

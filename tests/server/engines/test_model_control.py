@@ -21,7 +21,14 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from server.engines.base import InferenceRequest
 from server.engines.onnxruntime.control import ControlMode, ModelControl
-from server.errors import InvalidArgument, ModelLoadError, NotFound, NotSupported, Unavailable
+from server.errors import (
+    InvalidArgument,
+    ModelLoadError,
+    NotFound,
+    NotSupported,
+    Reason,
+    Unavailable,
+)
 
 CHAIN = {("chain", "1"): "READY", ("add_one", "1"): "READY", ("add_two", "1"): "READY"}
 
@@ -337,8 +344,9 @@ async def test_serving_goes_on_during_a_load(repository: Path) -> None:
 async def test_closed_engine(repository: Path) -> None:
     async with running_engine(repository, ALL_EXPLICIT) as engine:
         pass
-    with pytest.raises(Unavailable, match="closing"):
+    with pytest.raises(Unavailable, match="closing") as refused:
         await ask(engine)
+    assert refused.value.reason is Reason.UNLOADING
     with pytest.raises(Unavailable, match="closing"):
         await engine.load("add_one")
     assert not await engine.ready()
