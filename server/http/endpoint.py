@@ -60,7 +60,7 @@ class Endpoint:
         try:
             begun = self._calls.begin(record, Headers(scope=scope).get("authorization"))
         except ImpastoError as error:
-            self._end(record, error)
+            self._end(record, error, error.http_status)
             await _error(error)(scope, receive, send)
             return
         share = Share(self._calls.answers)
@@ -71,7 +71,7 @@ class Endpoint:
                 response.headers["Connection"] = "close"
             if isinstance(response, LineResponse):
                 # A stream has only begun.
-                response.ended = partial(self._end, record)
+                response.ended = partial(self._stream_ended, record, response)
             await response(scope, receive, _delivering(send))
         except (TimeoutError, ClientDisconnect):
             # Returning before the answer is complete closes the connection.
@@ -86,15 +86,16 @@ class Endpoint:
             response = await _in_time(begin_deadline(request), self._handler(request))
             share.take(len(getattr(response, "body", b"")))
         except ImpastoError as error:
-            self._end(record, error)
+            # Nothing reaches a caller who has gone.
+            self._end(record, error, None if isinstance(error, Cancelled) else error.http_status)
             return _error(error)
         except asyncio.CancelledError as error:
-            self._end(record, error)
+            self._end(record, error, None)
             raise
         except Exception as error:
             # The caller learns nothing of our insides; the log has it all.
             _log.exception("%s failed", self._method)
-            self._end(record, error)
+            self._end(record, error, 500)
             return json_response({"error": "internal error; the server's log has the details"}, 500)
         if not isinstance(response, LineResponse):
             self._end(record, None, response.status_code)
@@ -114,12 +115,16 @@ class Endpoint:
             self._calls.trace(record, name, Headers(scope=scope).items(), attributes)
         return record
 
-    def _end(self, record: CallRecord, error: BaseException | None, status: int = 200) -> None:
-        """The call ended with its answer of this status, or `error` ended it."""
+    def _stream_ended(
+        self, record: CallRecord, response: LineResponse, error: BaseException | None
+    ) -> None:
+        self._end(record, error, response.status_code if response.began else None)
+
+    def _end(self, record: CallRecord, error: BaseException | None, status: int | None) -> None:
+        """The call ended, unless well, by `error`; its answer's status is None if none was sent."""
         trace = current_trace()
-        if trace is not None:
-            failure = getattr(error, "http_status", 500)
-            trace.describe({"http.response.status_code": failure if error else status})
+        if trace is not None and status is not None:
+            trace.describe({"http.response.status_code": status})
         self._calls.ended(record, code_of(error), error)
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from server.errors import Cancelled, DeadlineExceeded, ImpastoError
 from server.http.documents import ErrorDocument
@@ -18,6 +18,7 @@ class LineResponse(StreamingResponse):
     """Lines of JSON, as they are made; an error that ends them is the last one.
 
     Attributes:
+        began: whether its status has been sent.
         ended: is told once nothing more is sent: what ended it too early, or None.
 
     Args:
@@ -29,13 +30,19 @@ class LineResponse(StreamingResponse):
         """Keep the parts."""
         super().__init__(self._until_failure(lines), media_type=LINES)
         self.ended: Callable[[BaseException | None], None] = lambda _: None
+        self.began = False
         self._finish = finish
         self._ending: BaseException | None = Cancelled("the caller went away")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send everything."""
+
+        async def beginning(message: Message) -> None:
+            self.began = True
+            await send(message)
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, beginning)
         except TimeoutError:
             self._ending = DeadlineExceeded("the caller took nothing for too long")
             raise

@@ -170,6 +170,24 @@ def test_streams(collector: Collector, traced: RunningServer) -> None:
         assert names.count("encode") == 3
 
 
+def test_the_status_is_the_one_that_was_sent(collector: Collector, traced: RunningServer) -> None:
+    """Of a stream that its caller leaves, the one that it began with; of no answer, none."""
+    many = {"count": 64, "size": 64}
+    began = dict(context(trace_id(11)))
+    url = f"{traced.http}/v1/generate/stream"
+    with httpx.stream("POST", url, json=many, headers=began) as stream:
+        next(stream.iter_lines())
+    call = of_trace(collector, trace_id(11), "POST /v1/generate/stream")
+    assert call.attributes["error.type"] == "Cancelled"
+    assert call.attributes["http.response.status_code"] == 200
+    never = dict(context(trace_id(12)))
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{traced.http}/v1/generate", json=many, headers=never, timeout=0.2)
+    call = of_trace(collector, trace_id(12), "POST /v1/generate")
+    assert call.attributes["error.type"] == "Cancelled"
+    assert "http.response.status_code" not in call.attributes
+
+
 async def test_the_open_inference_protocol(collector: Collector, traced: RunningServer) -> None:
     image = np.zeros((1, 3, 64, 64), np.float32)
     tensor = InferInput("image", image.shape, "FP32").set_data_from_numpy(image)
