@@ -30,6 +30,7 @@ class CallRecord:
         method: the RPC's or REST operation's name.
         model: the model that it names or means; empty until that is known.
         arrived: when it came, in seconds of the monotonic clock.
+        admitted: whether it was let in or refused already.
         stages: where its stages are recorded.
 
     Args:
@@ -37,12 +38,13 @@ class CallRecord:
         stages: see above.
     """
 
-    __slots__ = ("arrived", "method", "model", "stages")
+    __slots__ = ("admitted", "arrived", "method", "model", "stages")
 
     def __init__(self, method: str, stages: Stages) -> None:
         """Begin now."""
         self.method = method
         self.model = ""
+        self.admitted = False
         self.arrived = time.monotonic()
         self.stages = stages
 
@@ -115,9 +117,13 @@ def model_failed(model: str, began: float, error: BaseException) -> None:
 
 
 def admission_ended(error: ImpastoError | None = None) -> None:
-    """Record that the current call was let in, or refused by `error`."""
+    """Record that the current call was let in, or refused by `error`; the first time only.
+
+    A call that asks for more places later has been let in all the same.
+    """
     record = _current.get()
-    if record is not None:
+    if record is not None and not record.admitted:
+        record.admitted = True
         _observe(record, "admission", record.model, record.arrived, error)
 
 

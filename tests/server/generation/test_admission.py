@@ -153,3 +153,17 @@ def test_the_hint_keeps_the_refused_from_hurrying(
     clock.now += LATER
     with pytest.raises(Overloaded, match=r"retry after 0\.1 s"):
         admission.check()
+
+
+def test_a_call_that_is_refused_more_places_was_let_in_once(clock: Clock) -> None:
+    metrics = Metrics()
+    metrics.calls.arrived("Stylize")
+    admission = Admission(LIMIT, BACKLOG, metrics)
+    with admission.admit(1) as places, pytest.raises(TooLarge):
+        places.add(LIMIT)
+    assert metrics.registry is not None
+    shown = metrics.registry.get_sample_value
+    labels = {"stage": "admission", "model": "", "method": "Stylize"}
+    assert shown("impasto_stage_seconds_count", labels | {"code": "OK"}) == 1
+    refused = labels | {"code": "RESOURCE_EXHAUSTED"}
+    assert shown("impasto_stage_seconds_count", refused) is None
