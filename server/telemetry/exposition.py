@@ -50,13 +50,14 @@ class Exposer:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        """Show what is counted, and this process."""
+        """Show what is counted, and this process where it is the only one."""
         shown = CollectorRegistry()
         if SHARED_FOLDER in os.environ:
             MultiProcessCollector(shown)
         else:
             shown.register(_Counted(registry))
-        ProcessCollector(registry=shown)
+            # Of several workers each would tell of itself, and a scrape reaches any of them.
+            ProcessCollector(registry=shown)
         self._looked_up = _LookedUp()
         shown.register(self._looked_up)
         self._shown = shown
@@ -83,12 +84,20 @@ class Exposer:
         return await asyncio.to_thread(self._render, accept, accept_encoding)
 
     def _render(self, accept: str, accept_encoding: str) -> Exposition:
-        encode, media_type = choose_encoder(accept)
+        encode, media_type = _encoder(accept)
         body = _TRITONS_COUNTER.sub(rb"# TYPE \1 counter", encode(self._shown))
         if not gzip_accepted(accept_encoding):
             return Exposition(body, media_type, {"Vary": "Accept, Accept-Encoding"})
         headers = {"Vary": "Accept, Accept-Encoding", "Content-Encoding": "gzip"}
         return Exposition(gzip.compress(body, _GZIP_LEVEL), media_type, headers)
+
+
+def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    try:
+        return choose_encoder(accept)
+    except TypeError:
+        # What it names as a version is not made of numbers, with which the library compares it.
+        return choose_encoder("")
 
 
 class _Counted(Collector):

@@ -74,6 +74,7 @@ def test_all_of_them_answer_and_the_metrics_are_their_sum(crowd: RunningServer) 
     assert crowd.total("impasto_build_info", engine="triton") == 1
     assert crowd.total("impasto_in_flight_limit_pictures") == 512
     samples = crowd.metrics()
+    assert not [name for name, *_ in samples if name.startswith("process_")]
     assert samples[("impasto_in_flight_pictures",)] == 0
     assert samples[("impasto_calls_under_way",)] == 0
 

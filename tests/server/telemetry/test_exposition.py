@@ -1,6 +1,7 @@
 """What /metrics shows: stages of every kind of call, bounds, what is served; in which formats."""
 
 import gzip
+import re
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -22,6 +23,7 @@ from tiny_models import write_model
 from server.errors import Reason
 from server.telemetry import calls, current, stages
 from server.telemetry.exposition import Exposer
+from server.telemetry.families import LATENCY_BUCKETS
 from server.telemetry.metrics import Metrics
 
 OPEN_METRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
@@ -112,6 +114,10 @@ def test_formats(server: RunningServer) -> None:
     assert "# TYPE nv_inference_count counter\n" in plain.text
     opened = httpx.get(f"{server.http}/metrics", headers={"Accept": OPEN_METRICS})
     assert opened.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    odd = {"Accept": "application/openmetrics-text;version=abc"}
+    odd_answer = httpx.get(f"{server.http}/metrics", headers=odd)
+    assert odd_answer.status_code == 200
+    assert odd_answer.headers["content-type"].startswith("text/plain")
     names = {family.name for family in open_metrics(opened.text)}
     assert {"impasto_request_seconds", "nv_inference_count", "impasto_rejections"} <= names
     # httpx unpacks what it has asked for.
@@ -170,6 +176,17 @@ def test_what_is_off_counts_nothing() -> None:
     metrics.pictures.inc(3)
     metrics.in_flight.set(3)
     assert metrics.registry is None
+
+
+def test_every_border_that_is_written_of_is_one() -> None:
+    borders = {f"{border:g}" for border in LATENCY_BUCKETS} | {"+Inf"}
+    named = {
+        border
+        for page in (ROOT / "docs").rglob("*.md")
+        for border in re.findall(r'le="([^"]*)"', page.read_text())
+    }
+    assert named
+    assert named <= borders
 
 
 def test_every_family_is_explained(server: RunningServer) -> None:
