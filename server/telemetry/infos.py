@@ -51,6 +51,8 @@ class ModelInfo:
         """Know none yet."""
         self._engine = engine
         self._rows: list[tuple[str, str, str]] = []
+        # By model and version; what there was no time for is looked up at the next scrape.
+        self._kinds: dict[tuple[str, str], str] = {}
 
     async def __call__(self) -> Sequence[Metric]:
         """The family; while the engine is away, what it served before."""
@@ -75,15 +77,15 @@ class ModelInfo:
         return {model for model, _, _ in await self._served()}
 
     async def _served(self) -> list[tuple[str, str, str]]:
-        known = {(model, number): kind for model, number, kind in self._rows}
-        rows = []
-        for item in await self._engine.index(ready_only=True):
-            kind = known.get((item.name, item.version))
-            if kind is None:
-                config = await self._engine.config(item.name, item.version)
-                kind = config.platform or config.backend
-            rows.append((item.name, item.version, kind))
-        return rows
+        served = [(item.name, item.version) for item in await self._engine.index(ready_only=True)]
+        # One that comes again may be of another kind.
+        kinds = {key: self._kinds[key] for key in served if key in self._kinds}
+        self._kinds = kinds
+        for key in served:
+            if key not in kinds:
+                config = await self._engine.config(*key)
+                kinds[key] = config.platform or config.backend
+        return [(*key, kinds[key]) for key in served]
 
 
 def _version(package: str) -> str:
