@@ -55,11 +55,10 @@ _GAUGES = (
 
 
 class _Device(NamedTuple):
-    """One GPU: its identity, the library's handle, and joules that were used before the start."""
+    """One GPU: its identity and the library's handle."""
 
     uuid: str
     handle: Any
-    joules: float
 
 
 class Gpus(Collector):
@@ -78,6 +77,8 @@ class Gpus(Collector):
             Exception: the driver does not answer.
         """
         self._nvml = nvml
+        # By GPU, what it told at first: it had used that before.
+        self._joules_before: dict[str, float] = {}
         self._devices = [
             device
             for index in range(nvml.nvmlDeviceGetCount())
@@ -103,7 +104,8 @@ class Gpus(Collector):
         for device in self._devices:
             told = self._ask(_joules, device.handle)
             if told is not None:
-                energy.add_sample(_ENERGY, {_LABEL: device.uuid}, told - device.joules)
+                before = self._joules_before.setdefault(device.uuid, told)
+                energy.add_sample(_ENERGY, {_LABEL: device.uuid}, told - before)
         yield energy
 
     def _found(self, index: int) -> _Device | None:
@@ -113,7 +115,10 @@ class Gpus(Collector):
         except self._nvml.NVMLError as error:
             _log.warning("GPU %d is not shown on /metrics: %s", index, error)
             return None
-        return _Device(uuid, handle, self._ask(_joules, handle) or 0.0)
+        told = self._ask(_joules, handle)
+        if told is not None:
+            self._joules_before[uuid] = told
+        return _Device(uuid, handle)
 
     def _ask(self, value: Callable[[ModuleType, Any], float], handle: Any) -> float | None:
         try:

@@ -13,7 +13,10 @@ from urllib.parse import urlsplit
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
-from opentelemetry.sdk.environment_variables import OTEL_BSP_MAX_EXPORT_BATCH_SIZE
+from opentelemetry.sdk.environment_variables import (
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE,
+    OTEL_BSP_MAX_QUEUE_SIZE,
+)
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -57,7 +60,9 @@ class Collector:
             # Paths and names of models are the callers' own words.
             span_limits=SpanLimits(max_attribute_length=_ATTRIBUTE_LENGTH),
         )
-        size = int(os.environ.get(OTEL_BSP_MAX_EXPORT_BATCH_SIZE, _BATCH_SIZE))
+        # The library takes no batch that is larger than its queue.
+        fitting = min(_BATCH_SIZE, int(os.environ.get(OTEL_BSP_MAX_QUEUE_SIZE, _BATCH_SIZE)))
+        size = int(os.environ.get(OTEL_BSP_MAX_EXPORT_BATCH_SIZE, fitting))
         processor = BatchSpanProcessor(_exporter(url), max_export_batch_size=size)
         self.provider.add_span_processor(processor)
 

@@ -14,6 +14,8 @@ from server.telemetry.traces import Attributes, Headers, Stage
 
 _W3C = TraceContextTextMapPropagator()
 _CALLERS = ("traceparent", "tracestate")
+# What callers may add to a trace's own context; whoever comes after us is sent it, too.
+_STATE_LENGTH = 512
 # Of an error's message; a runtime's can be pages.
 _TEXT_LENGTH = 512
 # What OpenTelemetry's conventions call a server's error; the others are the caller's business.
@@ -145,4 +147,6 @@ def _callers(headers: Headers) -> Context:
             carrier.setdefault(key, []).append(value)
     if len(carrier.get("traceparent", ())) != 1:
         return Context()
+    if len(",".join(carrier.get("tracestate", ()))) > _STATE_LENGTH:
+        del carrier["tracestate"]
     return _W3C.extract(carrier, Context())

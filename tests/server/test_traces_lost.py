@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -81,8 +82,25 @@ def test_without_the_libraries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     subprocess.run([sys.executable, "-c", "import server.app"], cwd=ROOT, check=True)
 
 
+async def test_a_narrow_queue_and_what_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch is no larger than the queue; of a caller's own state, 512 characters go on."""
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "32")
+    traces = traces_of(Settings(trace_url="http://127.0.0.1:4318"))
+    assert traces is not None
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    for length, passed_on in ((100, True), (255, False)):
+        state = f"a={'x' * length},b={'y' * length}"
+        headers = (("traceparent", parent), ("tracestate", state))
+        trace = traces.begin("call", time.monotonic(), headers, {})
+        assert trace is not None
+        sent = dict(trace.headers)
+        assert sent["traceparent"].startswith(parent[:36])
+        assert sent.get("tracestate") == (state if passed_on else None)
+    await traces.close()
+
+
 def test_wrong_settings_of_the_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "1")
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "0")
     with pytest.raises(StartupError, match=r"OTEL_.*max_queue_size"):
         traces_of(Settings(trace_url="http://127.0.0.1:4318"))
 

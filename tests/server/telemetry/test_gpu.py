@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 
-from server.telemetry.gpu import find_gpus
+from server.telemetry.gpu import Gpus, find_gpus
 
 
 class SimulatedError(Exception):
@@ -60,6 +60,9 @@ class SimulatedNvml:
         self._not_of_the_second(handle)
         return self.joules * 1000
 
+    def _not_yet(self, handle: int) -> float:
+        raise SimulatedError("unknown error")
+
     def _not_of_the_second(self, handle: int) -> None:
         if handle == 1:
             raise SimulatedError("not supported")
@@ -96,6 +99,17 @@ def test_simulated_gpus_are_shown_in_tritons_units(
     registry = CollectorRegistry()
     registry.register(gpus)
     assert b'nv_energy_consumption{gpu_uuid="GPU-0"} 30.5' in generate_latest(registry)
+
+
+def test_energy_counts_from_the_first_reading_that_succeeds() -> None:
+    nvml = SimulatedNvml()
+    nvml.nvmlDeviceGetTotalEnergyConsumption = nvml._not_yet  # type: ignore[method-assign]
+    gpus = Gpus(nvml)  # type: ignore[arg-type]
+    assert shown(list(gpus.collect()))["nv_energy_consumption"] == {}
+    del nvml.nvmlDeviceGetTotalEnergyConsumption  # type: ignore[attr-defined]
+    for joules, used in ((1000.0, 0), (1030.5, 30.5)):
+        nvml.joules = joules
+        assert shown(list(gpus.collect()))["nv_energy_consumption"] == {"GPU-0": used}
 
 
 def test_without_gpus_there_is_one_line_in_the_log(
