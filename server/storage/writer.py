@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 
-from server.errors import Unavailable
+from server.errors import DataLoss, Unavailable
 from server.storage.catalogue import PictureCatalogue
 from server.storage.objects import Objects
 from server.storage.records import PictureRecord
@@ -99,13 +99,15 @@ class Writer:
         pairs = list(zip(records, outcomes, strict=True))
         stored = [record for record, outcome in pairs if outcome is True]
         missing = [record for record, outcome in pairs if outcome is False]
+        lost: set[str] = set()
         try:
             await self._enter(stored)
-            await self._look_for(missing)
+            lost = await self._lost(missing)
         except Exception as error:
             stored, missing, failure = [], [], error
         for record in stored + missing:
-            self._done(record, time.monotonic() - started)
+            gone = DataLoss("gone from the spool") if record.id in lost else None
+            self._done(record, time.monotonic() - started, gone)
         if failure is not None:
             left = [record for record in records if record.id in self.waiting]
             self._put_off(left, failure, time.monotonic() - started)
@@ -130,18 +132,21 @@ class Writer:
                 await self._objects.delete(record)
         await self._threads.run(partial(self._clear, records))
 
-    async def _look_for(self, records: Sequence[PictureRecord]) -> None:
-        """What is not in the spool was moved by an attempt that failed later on, or is lost."""
+    async def _lost(self, records: Sequence[PictureRecord]) -> set[str]:
+        """Ids of those that no earlier attempt moved, one that failed later on."""
+        lost = set()
         for record in records:
             if await self._threads.run(partial(self._catalogue.get, record.id)) is None:
                 _log.error("picture %s has gone from the spool, and is lost", record.id)
+                lost.add(record.id)
+        return lost
 
-    def _done(self, record: PictureRecord, seconds: float) -> None:
+    def _done(self, record: PictureRecord, seconds: float, failure: DataLoss | None) -> None:
         del self.waiting[record.id]
         self._refused.discard(record.id)
         self._spool.give_back(record.byte_size)
         self._metrics.store_waiting.set(len(self.waiting))
-        self._observe(self._methods.pop(record.id), seconds, None)
+        self._observe(self._methods.pop(record.id), seconds, failure)
         if not self.waiting:
             self._come.clear()
 

@@ -50,6 +50,25 @@ async def test_what_the_store_refuses_keeps_nobody_else(tmp_path: Path) -> None:
         await eventually(all_moved)
 
 
+async def test_what_has_gone_from_the_spool_is_counted_as_lost(tmp_path: Path) -> None:
+    kept = picture(1, id="ab" + new_id()[2:])
+    async with open_store(Places(tmp_path)) as store:
+        # Where the folder of the first two digits should be, there is a file.
+        (tmp_path / "pictures/ab").touch()
+        await store.keep([kept])
+        (left,) = tmp_path.glob(f"spool/*{kept.record.id}*")
+        left.unlink()
+
+        async def given_up() -> bool:
+            return not store._writer.waiting
+
+        await eventually(given_up)
+        registry = store._writer._metrics.registry
+        assert registry is not None
+        labels = {"stage": "store", "model": "", "method": "", "code": "DATA_LOSS"}
+        assert registry.get_sample_value("impasto_stage_seconds_count", labels) == 1
+
+
 async def test_a_disk_that_fills_half_way_keeps_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
