@@ -55,10 +55,12 @@ def search(result: Result) -> Chart | None:
 def sweep(result: Result) -> tuple[Chart, ...]:
     """Throughput and latency against the load; none unless all runs have one kind of load."""
     modes = {run.load.mode for run in result.runs}
-    loads = [_amount(run) for run in result.runs]
-    if result.search or len(modes) != 1 or len(set(loads)) < 2 or None in loads:
+    # A run that was interrupted before it measured anything is no point of a line.
+    loads = [(_amount(run), run) for run in result.runs if run.seconds]
+    runs = sorted([(x, run) for x, run in loads if x is not None], key=_first)
+    different = {x for x, _ in runs}
+    if result.search or len(modes) != 1 or len(different) < 2 or len(runs) < len(loads):
         return ()
-    runs = sorted(zip([x for x in loads if x is not None], result.runs, strict=True), key=_first)
     name = "callers" if modes == {"closed"} else "calls due per second"
     return (_throughput(runs, name), _latency(runs, name))
 

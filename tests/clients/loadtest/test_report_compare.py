@@ -100,6 +100,14 @@ def test_too_few_windows_show_nothing() -> None:
     assert few.regressions(0.05)
 
 
+def test_a_run_of_no_time_is_compared_with_any(base: Result) -> None:
+    nothing = result(run(rate=600, seconds=0))
+    for one, other in ((base, nothing), (nothing, base), (nothing, nothing)):
+        assert comparison_page.render(one, other, 0.05)
+        told = text(compare(one, other))
+        assert ("length differs" in told) == (one is not other)
+
+
 def test_too_few_calls_have_no_ratio() -> None:
     comparison = compare(result(run(rate=10)), result(run(rate=10)))
     change = changes(comparison)["p99"]

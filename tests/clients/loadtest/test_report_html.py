@@ -169,6 +169,19 @@ def test_no_runs_at_all() -> None:
     assert "Nothing was measured." in Page(render(empty)).text
 
 
+def test_a_run_of_no_time_at_all() -> None:
+    nothing = run(seconds=0, concurrency=4).model_copy(update={"interrupted": True})
+    others = (run(concurrency=1), run(concurrency=2, rate=80))
+    page = Page(render(result(*others, nothing)))
+    assert "With 4 callers: no call was made." in page.text
+    assert "Interrupted: the figures are of the 0 s until then." in page.text
+    drawing = next(
+        d for d in drawings(render(result(*others, nothing))) if "callers" in d.attrib["aria-label"]
+    )
+    assert len(list(drawing.iter(f"{SVG}circle"))) == 2
+    assert "No call was made." in Page(render(result(nothing))).text
+
+
 def test_no_call_answered() -> None:
     text = Page(render(result(run(failing=1)))).text
     assert "None of 1,000 calls was answered." in text
