@@ -7,17 +7,36 @@ that they tell stands in it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 FORMAT: Final = "impasto-load/1"
+# No load test reaches these; what is beyond them could not be drawn or added up.
+_MOST_SECONDS, _MOST_COUNT, _MOST_RATE = 1e9, 10**15, 1e12
+
+
+def _percent(name: str) -> str:
+    if len(name) > 12 or not name.replace(".", "", 1).isdecimal() or not 0 < float(name) < 100:
+        raise ValueError(f"expected a percent between 0 and 100 such as 99.9, got {name[:40]!r}")
+    return name
+
+
+_Count = Annotated[int, Field(ge=0, le=_MOST_COUNT)]
+_Seconds = Annotated[float, Field(ge=0, le=_MOST_SECONDS)]
+# The shortest that divides anything.
+_Length = Annotated[float, Field(ge=1e-6, le=_MOST_SECONDS)]
+# Between two readings of clocks or counters, whose rounding may take it a little below nothing.
+_Time = Annotated[float, Field(ge=-1e-3, le=_MOST_SECONDS)]
+_Rate = Annotated[float, Field(ge=0, le=_MOST_RATE)]
+_Share = Annotated[float, Field(ge=0)]
+_Percentiles = dict[Annotated[str, AfterValidator(_percent)], _Time | None]
 
 
 class _Part(BaseModel):
     """A part of the file: complete, and without fields that are not known."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Distribution(_Part):
@@ -33,11 +52,11 @@ class Distribution(_Part):
         histogram: all of them, as HdrHistogram's own compressed text (microseconds).
     """
 
-    count: int
-    mean: float | None
-    least: float | None
-    greatest: float | None
-    percentiles: dict[str, float | None]
+    count: _Count
+    mean: _Time | None
+    least: _Time | None
+    greatest: _Time | None
+    percentiles: _Percentiles
     histogram: str
 
 
@@ -55,14 +74,14 @@ class Window(_Part):
         percentiles: see `Distribution`.
     """
 
-    start: float
-    seconds: float
-    sent: int
-    answered: int
-    failed: dict[str, int]
-    pictures: int
-    mean: float | None
-    percentiles: dict[str, float | None]
+    start: _Seconds
+    seconds: _Length
+    sent: _Count
+    answered: _Count
+    failed: dict[str, _Count]
+    pictures: _Count
+    mean: _Time | None
+    percentiles: _Percentiles
 
 
 class Stability(_Part):
@@ -77,10 +96,10 @@ class Stability(_Part):
     """
 
     stable: bool
-    windows: int
-    tolerance: float
-    throughput_spread: float | None
-    latency_spread: float | None
+    windows: _Count
+    tolerance: _Share
+    throughput_spread: _Share | None
+    latency_spread: _Share | None
 
 
 class Stage(_Part):
@@ -96,9 +115,9 @@ class Stage(_Part):
 
     stage: str
     model: str
-    count: int
-    mean: float
-    percentiles: dict[str, float | None]
+    count: _Count
+    mean: _Time
+    percentiles: _Percentiles
 
 
 class Server(_Part):
@@ -111,7 +130,7 @@ class Server(_Part):
     """
 
     source: str
-    calls: dict[str, int]
+    calls: dict[str, _Count]
     stages: tuple[Stage, ...]
 
 
@@ -126,9 +145,9 @@ class Client(_Part):
         warnings: in words with figures; empty where it was not in the way.
     """
 
-    processes: int
-    cpu: float
-    busiest: float
+    processes: _Count
+    cpu: _Share
+    busiest: _Share
     lateness: Distribution
     warnings: tuple[str, ...]
 
@@ -144,8 +163,8 @@ class Entry(_Part):
     """
 
     name: str
-    sent: int
-    failed: dict[str, int]
+    sent: _Count
+    failed: dict[str, _Count]
     latency: Distribution
 
 
@@ -161,8 +180,8 @@ class Load(_Part):
     """
 
     mode: Literal["closed", "open"]
-    concurrency: int | None
-    rate: float | None
+    concurrency: Annotated[int, Field(ge=1, le=_MOST_COUNT)] | None
+    rate: _Rate | None
     arrivals: Literal["poisson", "constant", "trace"] | None
     seed: int
 
@@ -194,13 +213,13 @@ class Run(_Part):
 
     load: Load
     started: datetime
-    seconds: float
-    sent: int
-    answered: int
-    failed: dict[str, int]
-    pictures: int
-    throughput: float
-    picture_rate: float
+    seconds: _Seconds
+    sent: _Count
+    answered: _Count
+    failed: dict[str, _Count]
+    pictures: _Count
+    throughput: _Rate
+    picture_rate: _Rate
     latency: Distribution
     service_latency: Distribution
     failed_latency: dict[str, Distribution]
@@ -223,7 +242,7 @@ class Objective(_Part):
     """
 
     text: str
-    bound: float
+    bound: _Share
     measured: float | None
     met: bool
 
@@ -238,10 +257,10 @@ class Step(_Part):
         run: its number in the file's runs.
     """
 
-    rate: float
+    rate: _Rate
     met: bool
     confirming: bool
-    run: int
+    run: _Count
 
 
 class Search(_Part):
@@ -252,7 +271,7 @@ class Search(_Part):
         steps: what was tried, in order.
     """
 
-    greatest: float | None
+    greatest: _Rate | None
     steps: tuple[Step, ...]
 
 
@@ -282,8 +301,8 @@ class Machine(_Part):
     """
 
     processor: str
-    cores: int
-    memory_bytes: int
+    cores: _Count
+    memory_bytes: _Count
     system: str
     python: str
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from loadtest.errors import WrongUse
+from loadtest.report.spectrum import spectrum
 from loadtest.results import FORMAT, Result
 
 _MOST_BYTES = 256 * 2**20
@@ -18,7 +19,7 @@ def read(path: Path) -> Result:
     """A load test's result from its file.
 
     Raises:
-        WrongUse: if the file cannot be read or is not a load test's; names the field.
+        WrongUse: if the file cannot be read or is not a load test's; names it and the field.
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
@@ -36,9 +37,21 @@ def read(path: Path) -> Result:
             "measure again with this version, or read the file with the version that wrote it"
         )
     try:
-        return Result.model_validate(content)
+        result = Result.model_validate(content)
     except ValidationError as error:
         raise WrongUse(f"{path}: {_faults(error)}") from error
+    _check_histograms(path, result)
+    return result
+
+
+def _check_histograms(path: Path, result: Result) -> None:
+    """See that those can be read which a report draws, while it is known whose they are."""
+    for number, run in enumerate(result.runs):
+        for name, times in (("latency", run.latency), ("service_latency", run.service_latency)):
+            try:
+                spectrum(times)
+            except ValueError as error:
+                raise WrongUse(f"{path}: runs.{number}.{name}.histogram: {error}") from error
 
 
 def _faults(error: ValidationError) -> str:

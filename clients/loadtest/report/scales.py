@@ -11,6 +11,8 @@ from loadtest.report.spectrum import end_of, position
 
 # A greatest value so many times the least needs a logarithmic axis to show both.
 _WIDE = 8
+# Beyond these no axis has marks that are numbers; what is outside stands at its end.
+_LEAST, _GREATEST = 1e-9, 1e15
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class Scale:
 
 def from_zero(values: Iterable[float], label: Callable[[float], str] = figures.short) -> Scale:
     """A linear axis from 0 that holds all values."""
-    greatest = max(values, default=0.0)
-    if greatest <= 0:
+    greatest = min(max(values, default=0.0), _GREATEST)
+    if greatest < _LEAST:
         return Scale(0, 1, ((0, label(0)), (1, label(1))))
     step = _round_step(greatest / 4)
     steps = math.ceil(greatest / step - 1e-9)
@@ -58,7 +60,7 @@ def between(low: float, high: float) -> Scale:
 
 def for_latency(values: Iterable[float]) -> Scale:
     """An axis for times in seconds, labelled in ms; logarithmic where they are far apart."""
-    known = [value for value in values if value > 0]
+    known = [min(max(value, _LEAST), _GREATEST) for value in values if value > 0]
     if not known or max(known) < min(known) * _WIDE:
         return from_zero(known, _in_milliseconds)
     return _decades(min(known), max(known))

@@ -236,6 +236,38 @@ def test_a_wrong_field_is_named(base: Result, tmp_path: Path) -> None:
     assert "runs.0.latency.mean: " in ended.output
 
 
+@pytest.mark.parametrize(
+    ("where", "value", "named"),
+    [
+        (("seconds",), float("nan"), "runs.0.seconds: "),
+        (("throughput",), float("inf"), "runs.0.throughput: "),
+        (("sent",), -1, "runs.0.sent: "),
+        (("pictures",), 10**400, "runs.0.pictures: "),
+        (("windows", 0, "seconds"), 0, "runs.0.windows.0.seconds: "),
+        (("latency", "greatest"), 1e300, "runs.0.latency.greatest: "),
+        (("latency", "percentiles"), {"most": 1.0}, "runs.0.latency.percentiles.most.[key]: "),
+        (("latency", "percentiles"), {"100": 1.0}, "expected a percent between 0 and 100"),
+        (("latency", "histogram"), "rubbish", "runs.0.latency.histogram: "),
+        (("service_latency", "histogram"), "rubbish", "runs.0.service_latency.histogram: "),
+    ],
+)
+def test_a_figure_that_cannot_be_is_named_with_its_file(
+    base: Result, tmp_path: Path, where: tuple[str | int, ...], value: object, named: str
+) -> None:
+    content = json.loads(base.model_dump_json())
+    *parents, name = where
+    part = content["runs"][0]
+    for parent in parents:
+        part = part[parent]
+    part[name] = value
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(WrongUse) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert named in str(caught.value)
+
+
 def test_what_cannot_be_read_or_written_is_named(base: Result, tmp_path: Path) -> None:
     path = saved(base, tmp_path / "one.json")
     missing = called(tmp_path / "none.json", path)

@@ -274,6 +274,13 @@ def test_axes_have_round_marks_that_hold_all_values() -> None:
     assert from_zero([]).place(0) == 0
 
 
+@pytest.mark.parametrize("values", [[5e-324], [5e-324, 1.0], [1e-9, 1e308], [1e308]])
+def test_axes_hold_values_that_no_load_test_has(values: list[float]) -> None:
+    for axis in (from_zero(values), for_latency(values)):
+        assert len(axis.ticks) < 100
+        assert all(0 <= axis.place(value) <= 1 for value in values)
+
+
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [
