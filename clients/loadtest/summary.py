@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from loadtest import figures
-from loadtest.percentiles import least_calls, tells
+from loadtest import figures, untold
 from loadtest.results import Distribution, Objective, Result, Run, Search, Server
 
 _SHOWN = ("50", "90", "99", "99.9")
@@ -151,20 +150,10 @@ def _found(search: Search) -> Text:
 def _verdict(objective: Objective, run: Run) -> Text:
     text = objective.text
     if objective.measured is None:
-        return Text(f"NOT MET {text}: {_untold(text, run)}", style="red")
+        return Text(f"NOT MET {text}: {untold.reason(text, run)}", style="red")
     measured = {
         "e": f"{objective.measured:.2%}",
         "t": f"{figures.per_second(objective.measured)}/s",
     }.get(text.strip()[0], f"{figures.milliseconds(objective.measured)} ms")
     word, style = ("met", "green") if objective.met else ("NOT MET", "red")
     return Text(f"{word} {text}: {measured}", style=style)
-
-
-def _untold(text: str, run: Run) -> str:
-    """Why a bound cannot be judged."""
-    percent = float(text.strip()[1:].split("<")[0]) if text.strip().startswith("p") else None
-    if percent is None:
-        return "no call was answered"
-    if not tells(percent, run.sent):
-        return f"too few calls (n={run.sent}, needs {least_calls(percent)})"
-    return f"{sum(run.failed.values())} of {run.sent} calls failed, and are slower than any bound"

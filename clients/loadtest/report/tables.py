@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from loadtest import untold
 from loadtest.percentiles import least_calls
-from loadtest.report import figures
+from loadtest.report import figures, verdict
 from loadtest.report.stages import Part, in_order
-from loadtest.results import Distribution, Entry, Result, Run, Server, Window
+from loadtest.results import Distribution, Entry, Objective, Result, Run, Server, Window
 
 # A table of more windows would not be read; the JSON file has them all.
 _WINDOWS = 240
@@ -172,12 +173,13 @@ def overview(result: Result) -> Table:
 
 def objectives(result: Result) -> Table | None:
     """What was asked for and what came; None where nothing was asked for."""
-    if not result.objectives:
+    run = verdict.judged(result)
+    if run is None or not result.objectives:
         return None
     rows = tuple(
         (
             objective.text,
-            _bound(objective.text, objective.measured),
+            _measured(objective, run),
             "held" if objective.met else "not held",
         )
         for objective in result.objectives
@@ -186,9 +188,10 @@ def objectives(result: Result) -> Table | None:
     return Table("Objectives", ("objective", "measured", "verdict"), rows, (), note)
 
 
-def _bound(text: str, value: float | None) -> str:
+def _measured(objective: Objective, run: Run) -> str:
+    text, value = objective.text, objective.measured
     if value is None:
-        return "too few calls to tell"
+        return untold.reason(text, run)
     if text.lstrip().startswith("throughput"):
         return f"{figures.rate(value)}/s"
     return figures.share(value) if text.lstrip().startswith("errors") else figures.time(value)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from load_results import STAGES, TARGET, result, run, search, times
-from loadtest.report import figures, stages
+from loadtest.report import figures, stages, tables
 from loadtest.report.html import render
 from loadtest.report.scales import for_latency, for_percentiles, from_zero
 from loadtest.report.spectrum import spectrum
@@ -162,6 +162,23 @@ def test_no_calls_at_all() -> None:
     text = Page(render(result(run(rate=0)))).text
     assert "No call was made." in text
     assert "too few calls (n=0, needs 459)" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "of", "reason"),
+    [
+        ("p99<50ms", run(rate=10), "too few calls (n=200, needs 459)"),
+        ("p99 < 50ms", run(failing=0.5), "calls failed, and are slower than any bound"),
+        ("mean<50ms", run(failing=0.5), "calls failed, and are slower than any bound"),
+        ("errors<1%", run(rate=0), "no call was made"),
+        (EVIL, run(rate=0), "no call was made"),
+    ],
+)
+def test_the_true_reason_is_told_of_what_cannot_be_judged(text: str, of: Run, reason: str) -> None:
+    objective = Objective(text=text, bound=0.05, measured=None, met=False)
+    table = tables.objectives(result(of, objectives=(objective,)))
+    assert table is not None
+    assert reason in table.rows[0][1]
 
 
 def test_no_runs_at_all() -> None:
