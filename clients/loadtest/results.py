@@ -267,12 +267,16 @@ class Search(_Part):
     """A search for the greatest rate that holds the objectives (MLPerf's Server scenario).
 
     Attributes:
-        greatest: calls per second; None where not even the least rate held them.
+        greatest: calls per second; None where not even the least rate held them, or where the
+            search was stopped before it found one.
         steps: what was tried, in order.
+        stopped: why it ended before it was over: by the user, or since the load tester itself was
+            in the way; empty where it was not.
     """
 
     greatest: _Rate | None
     steps: tuple[Step, ...]
+    stopped: Literal["", "interrupted", "limited"] = ""
 
 
 class Target(_Part):

@@ -61,6 +61,7 @@ def render(result: Result) -> str:
         title=f"Load test of {result.target.address}",
         sentence=verdict.sentence(result),
         held=verdict.held(result),
+        badge=verdict.badge(result),
         warnings=verdict.warnings(result),
         tiles=_tiles(judged),
         objectives=tables.objectives(result),

@@ -185,6 +185,8 @@ def objectives(result: Result) -> Table | None:
         for objective in result.objectives
     )
     note = "To an objective on a percentile, a failed call is one that was never answered."
+    if verdict.stopped(result):
+        note += f" The search was stopped; these are of {figures.load(run.load)} alone."
     return Table("Objectives", ("objective", "measured", "verdict"), rows, (), note)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from loadtest.percentiles import least_calls
 from loadtest.report import figures
-from loadtest.results import Result, Run
+from loadtest.results import Result, Run, Search
 
 # From these on, the best that was told goes into the sentence.
 _NAMED = ("99", "95", "90", "50")
@@ -14,11 +16,12 @@ _EXPECTED = 99
 
 def judged(result: Result) -> Run | None:
     """The run that the objectives are about: the greatest rate's of a search, else the last."""
-    if result.search:
-        greatest = [s for s in result.search.steps if s.met and s.rate == result.search.greatest]
-        numbers = [step.run for step in greatest or result.search.steps]
-        return result.runs[numbers[-1]] if numbers and numbers[-1] < len(result.runs) else None
-    return result.runs[-1] if result.runs else None
+    steps = result.search.steps if result.search else ()
+    greatest = [
+        s.run for s in steps if s.met and result.search and s.rate == result.search.greatest
+    ]
+    numbers = greatest or [step.run for step in steps] or [len(result.runs) - 1]
+    return result.runs[numbers[-1]] if 0 <= numbers[-1] < len(result.runs) else None
 
 
 def sentence(result: Result) -> str:
@@ -27,20 +30,42 @@ def sentence(result: Result) -> str:
     if run is None:
         return "Nothing was measured."
     told = f"{_pace(run)}{_latency(run)}{_failures(run)}"
-    if result.search:
-        told = f"{_found(result)} {told}"
-    elif len(result.runs) > 1:
+    if result.search and result.search.greatest is not None:
+        told = f"{_found(result.search)} {told}"
+    elif len(result.runs) > 1 or result.search:
         told = f"With {figures.load(run.load)}: {told[0].lower()}{told[1:]}"
-    return f"{told}{_objectives(result)}."
+    if result.search and result.search.greatest is None:
+        told = f"{_unfound(result)} {told}"
+    # A search that was stopped has judged no rate for good.
+    return f"{told}." if stopped(result) else f"{told}{_objectives(result)}."
 
 
 def held(result: Result) -> bool | None:
-    """Whether all objectives held; None where there were none."""
+    """Whether all objectives held; None where there were none, or no answer was found."""
+    if stopped(result):
+        return None
     if result.search and result.search.greatest is None:
         return False
     if not result.objectives:
         return None
     return all(objective.met for objective in result.objectives)
+
+
+def badge(result: Result) -> str:
+    """The verdict in a word or two; empty where nothing was asked for."""
+    if reason := stopped(result):
+        return reason if reason == "interrupted" else "limited by the load tester"
+    return {True: "held", False: "not held", None: ""}[held(result)]
+
+
+def stopped(result: Result) -> Literal["", "interrupted", "limited"]:
+    """Why a search ended without an answer; empty of one that was not stopped, and of none."""
+    search = result.search
+    if search is None or search.greatest is not None:
+        return ""
+    if not search.stopped and result.runs and result.runs[-1].interrupted:
+        return "interrupted"
+    return search.stopped
 
 
 def warnings(result: Result) -> tuple[str, ...]:
@@ -84,14 +109,28 @@ def _failures(run: Run) -> str:
     return f", {figures.share(failed / (failed + run.answered))} of the calls failed"
 
 
-def _found(result: Result) -> str:
-    search = result.search
-    if search is None or search.greatest is None:
-        return "Not even the least rate held the objectives."
+def _found(search: Search) -> str:
     confirmed = sum(s.confirming and s.met and s.rate == search.greatest for s in search.steps)
     times = figures.plural(confirmed, "time")
-    rate = figures.short(search.greatest)
+    rate = figures.short(search.greatest or 0)
     return f"{rate} calls per second is the greatest rate that held (confirmed {times})."
+
+
+def _unfound(result: Result) -> str:
+    reason = stopped(result)
+    if not reason:
+        return "Not even the least rate held the objectives."
+    met = [step.rate for step in result.search.steps if step.met] if result.search else []
+    held = (
+        f"up to {figures.short(max(met))} calls per second held, which was not confirmed"
+        if met
+        else "no rate had held until then"
+    )
+    if reason == "limited":
+        return (
+            f"The load tester itself was in the way, and the search ended without a rate: {held}."
+        )
+    return f"The search was interrupted before it found a rate: {held}."
 
 
 def _objectives(result: Result) -> str:

@@ -14,7 +14,7 @@ from loadtest.report import figures, stages, tables
 from loadtest.report.html import render
 from loadtest.report.scales import for_latency, for_percentiles, from_zero
 from loadtest.report.spectrum import spectrum
-from loadtest.results import Objective, Result, Run
+from loadtest.results import Objective, Result, Run, Search
 
 EVIL = "<script>alert('x')</script>&\"'"
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -232,6 +232,36 @@ def test_a_search_that_found_nothing(found: Result) -> None:
     text = Page(render(found.model_copy(update={"search": nothing, "objectives": ()}))).text
     assert "not held Not even" in text
     assert "Not even the least rate held the objectives." in text
+
+
+@pytest.mark.parametrize(
+    ("stopped", "badge", "sentence"),
+    [
+        ("", "interrupted", "The search was interrupted before it found a rate: up to 50 "),
+        ("interrupted", "interrupted", "The search was interrupted before it found a rate: up to "),
+        ("limited", "limited by the load tester", "The load tester itself was in the way, and "),
+    ],
+)
+def test_a_search_that_was_stopped_says_so_and_judges_nothing(
+    found: Result, stopped: str, badge: str, sentence: str
+) -> None:
+    assert found.search is not None
+    runs = (*found.runs, run(rate=50, seconds=2).model_copy(update={"interrupted": True}))
+    search = found.search.model_copy(update={"greatest": None, "stopped": stopped})
+    page = render(found.model_copy(update={"runs": runs, "search": search}))
+    text = Page(page).text
+    assert f'<strong class="badge">{badge}</strong> {sentence}' in page
+    assert 'class="verdict">' in page
+    assert "calls per second held, which was not confirmed." in text
+    assert "The search was stopped; these are of 50 calls per second (Poisson) alone." in text
+    for contrary in ("Not even", "objective held", "; not held", "greatest rate that held"):
+        assert contrary not in text
+
+
+def test_a_search_that_was_interrupted_in_its_first_run() -> None:
+    only = run(seconds=2).model_copy(update={"interrupted": True})
+    text = Page(render(result(only, search=Search(greatest=None, steps=())))).text
+    assert "before it found a rate: no rate had held until then. With 50 calls per second" in text
 
 
 def test_several_runs_stand_against_their_load() -> None:
