@@ -11,6 +11,7 @@ import click
 
 from loadtest.errors import WrongUse
 from loadtest.report import comparison_page, html
+from loadtest.report.compare import Comparison
 from loadtest.report.compare import compare as compare_results
 from loadtest.report.comparison_text import text
 from loadtest.report.files import read
@@ -61,22 +62,29 @@ def compare(
 ) -> None:
     """Compare two load tests by their JSON files.
 
-    Ends with 0, with 1 where --fail-over says so, and with 2 where a file cannot be used.
+    Ends with 0, with 1 where --fail-over says so, and with 2 where a file cannot be used or
+    --fail-over cannot be judged: runs of different loads are shown, but not judged.
     """
     one, other = _usable(lambda: read(before)), _usable(lambda: read(after))
     comparison = compare_results(one, other)
-    if fail_over is not None and not comparison.pairs and not comparison.greatest:
-        raise click.UsageError("nothing to judge by --fail-over: no load is in both files")
     if data:
         _write(data, comparison.model_dump_json(indent=2) + "\n")
     if page:
         _write(page, _usable(lambda: comparison_page.render(one, other, fail_over)))
     click.echo(text(comparison))
-    worse = comparison.regressions(fail_over) if fail_over is not None else ()
+    if fail_over is not None:
+        _judge(comparison, fail_over)
+
+
+def _judge(comparison: Comparison, tolerance: float) -> None:
+    worse = comparison.regressions(tolerance)
     for line in worse:
         click.echo(f"worse: {line}", err=True)
-    if worse:
-        raise click.exceptions.Exit(1)
+    unjudged = comparison.unjudged()
+    for line in unjudged:
+        click.echo(f"cannot be judged: {line}", err=True)
+    if worse or unjudged:
+        raise click.exceptions.Exit(1 if worse else 2)
 
 
 def _usable(made: Callable[[], _Made]) -> _Made:

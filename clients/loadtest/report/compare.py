@@ -58,12 +58,14 @@ class Pair(_Part):
 
     Attributes:
         load: of both, in words.
+        alike: whether both were under the same load; others are shown, and not judged.
         warnings: why they are not comparable, or not to be believed.
         changes: of throughput, latency and errors.
         stages: of the server's stages' means.
     """
 
     load: str
+    alike: bool
     warnings: tuple[str, ...]
     changes: tuple[Change, ...]
     stages: tuple[Change, ...]
@@ -96,15 +98,28 @@ class Comparison(_Part):
         Args:
             tolerance: share of what it was before, 0.05 of 5 %.
         """
-        judged = [(p.load, c) for p in self.pairs for c in p.changes if c.name in JUDGED]
-        # The rates that two searches have in common are chance.
-        if self.greatest:
-            judged = [("search", self.greatest)]
         return tuple(
             f"{load}: {change.name} {_shown(change)}"
-            for load, change in judged
+            for load, change in self._judged()
             if change.worsening() > tolerance and change.noise is not Noise.WITHIN
         )
+
+    def unjudged(self) -> tuple[str, ...]:
+        """What was known before and is not any more, in words: it may have become worse."""
+        if not self._judged():
+            return ("no load is in both files",)
+        return tuple(
+            f"{load}: {change.name} {_shown(change)}: {change.reason}"
+            for load, change in self._judged()
+            if change.before is not None and change.after is None
+        )
+
+    def _judged(self) -> list[tuple[str, Change]]:
+        # The rates that two searches have in common are chance.
+        if self.greatest:
+            return [("search", self.greatest)]
+        alike = [pair for pair in self.pairs if pair.alike]
+        return [(p.load, c) for p in alike for c in p.changes if c.name in JUDGED]
 
 
 def compare(before: Result, after: Result) -> Comparison:
@@ -154,6 +169,7 @@ def _pair(before: Run, after: Run) -> Pair:
     loads = dict.fromkeys((figures.load(before.load), figures.load(after.load)))
     return Pair(
         load=" / ".join(loads),
+        alike=conditions.same_load(before, after),
         warnings=conditions.of_runs(before, after),
         changes=(_throughput(before, after), *_latencies(before, after), _errors(before, after)),
         stages=_stages(before, after),
@@ -235,9 +251,18 @@ def _greatest(before: Result, after: Result) -> Change | None:
     if not before.search or not after.search:
         return None
     reason = "a search shows no noise; see its confirming runs"
-    # That no rate held is worse than any that did.
-    greatest = before.search.greatest or 0.0, after.search.greatest or 0.0
+    for when, result in (("before", before), ("after", after)):
+        if verdict.stopped(result):
+            reason = f"{when}: the search was stopped before it found a rate"
+    greatest = _found(before), _found(after)
     return _change("greatest rate", "per second", *greatest, "more", Noise.UNKNOWN, reason)
+
+
+def _found(result: Result) -> float | None:
+    if result.search is None or verdict.stopped(result):
+        return None
+    # That no rate held is worse than any that did.
+    return result.search.greatest or 0.0
 
 
 def _windows(

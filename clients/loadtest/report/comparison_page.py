@@ -38,6 +38,7 @@ def render(before: Result, after: Result, tolerance: float | None = None) -> str
         title="Two load tests compared",
         sentence=sentence(comparison),
         regressions=regressions,
+        unjudged=comparison.unjudged() if tolerance is not None else (),
         tolerance=figures.percent(tolerance or 0),
         warnings=comparison.warnings,
         commands=(
@@ -63,6 +64,8 @@ def sentence(comparison: Comparison) -> str:
     """What changed, for somebody in a hurry."""
     if comparison.greatest:
         change = comparison.greatest
+        if change.before is None or change.after is None:
+            return f"The greatest rates cannot be compared: {change.reason}."
         told = f"{figures.rate(change.before)} to {figures.rate(change.after)} calls per second"
         return f"The greatest rate that holds went from {told}."
     changes = [change for pair in comparison.pairs for change in pair.changes]

@@ -198,6 +198,40 @@ def test_nothing_to_judge_is_no_success(base: Result, tmp_path: Path) -> None:
     assert (ended.exit_code, "no load is in both files" in ended.output) == (2, True)
 
 
+def test_unlike_loads_are_shown_and_not_judged(tmp_path: Path) -> None:
+    one = saved(result(run(rate=20)), tmp_path / "one.json")
+    other = saved(result(run(rate=5, median=0.2)), tmp_path / "other.json")
+    page = tmp_path / "page.html"
+    assert called(one, other).exit_code == 0
+    ended = called(one, other, "--fail-over", "5%", "--html", page)
+    assert (ended.exit_code, "worse: " in ended.output) == (2, False)
+    assert "cannot be judged: no load is in both files" in ended.output
+    assert '<strong class="badge">cannot be judged</strong>' in page.read_text()
+
+
+def test_what_was_known_and_is_not_any_more_is_no_success(base: Result, tmp_path: Path) -> None:
+    known = result(run(rate=30))
+    latency = known.runs[0].latency
+    lost = latency.model_copy(update={"percentiles": latency.percentiles | {"99": None}})
+    untold = result(known.runs[0].model_copy(update={"latency": lost}))
+    one, other = saved(known, tmp_path / "one.json"), saved(untold, tmp_path / "other.json")
+    ended = called(one, other, "--fail-over", "5%")
+    assert ended.exit_code == 2
+    assert "cannot be judged: 30 calls per second (Poisson): p99 " in ended.output
+    assert called(other, one, "--fail-over", "5%").exit_code == 0
+
+
+def test_a_search_that_was_stopped_is_not_judged() -> None:
+    whole = search()
+    assert whole.search is not None
+    stopped = whole.search.model_copy(update={"greatest": None, "stopped": "interrupted"})
+    comparison = compare(whole, whole.model_copy(update={"search": stopped}))
+    assert comparison.regressions(0.05) == ()
+    assert len(comparison.unjudged()) == 1
+    assert "after: the search was stopped" in comparison_page.sentence(comparison)
+    assert compare(whole, whole).unjudged() == ()
+
+
 def test_a_report_can_be_made_again(base: Result, tmp_path: Path) -> None:
     path, page = saved(base, tmp_path / "one.json"), tmp_path / "page.html"
     ended = CliRunner().invoke(report, [str(path), "--html", str(page)])
