@@ -8,6 +8,7 @@ from xml.etree.ElementTree import SubElement
 
 from markupsafe import Markup
 
+from loadtest.codes import OK
 from loadtest.report import figures
 from loadtest.report.chart import WIDTH, canvas, finished
 from loadtest.results import Run, Stage
@@ -48,9 +49,10 @@ class Part:
 def parts(run: Run) -> tuple[Part, ...]:
     """Parts of a mean call's time, in order; they may exceed it where stages run side by side."""
     server, latency, service = run.server, run.latency.mean, run.service_latency.mean
-    if server is None or latency is None or service is None or not sum(server.calls.values()):
+    # A refused call goes through no stage: by all calls, each would seem the shorter.
+    calls = server.calls.get(OK, 0) if server else 0
+    if server is None or latency is None or service is None or not calls:
         return ()
-    calls = sum(server.calls.values())
     found = []
     if latency > service:
         found.append(Part("waiting to be sent", latency - service, "waiting"))

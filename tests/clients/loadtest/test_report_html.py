@@ -277,6 +277,14 @@ def test_the_file_stays_small() -> None:
     assert len(render(result(*[full_run(seconds=60)] * 15)).encode()) < 1_000_000
 
 
+def test_the_parts_of_a_mean_call_are_of_the_answered_ones() -> None:
+    split = stages.parts(run(failing=0.5, median=0.1))
+    means = [mean for _, _, mean in STAGES]
+    shown = [part.seconds for part in split if part.style.startswith("c")]
+    assert shown == pytest.approx(means)
+    assert stages.parts(run(failing=1)) == ()
+
+
 def test_stages_that_overlap_say_so() -> None:
     fast = run(median=0.01)
     assert "They add up to more" in stages.note(fast, stages.parts(fast))
