@@ -7,7 +7,7 @@ from loadtest.results import Load
 
 NOTHING = "-"
 _ARRIVALS = {"poisson": "Poisson", "constant": "evenly spread", "trace": "recorded"}
-_PARTS_OF = {"50": "half of the calls", "75": "3 of 4 calls", "90": "9 of 10 calls"}
+_PARTS_OF = {"50": "half of the", "75": "3 of 4", "90": "9 of 10"}
 
 
 def digits(value: float) -> str:
@@ -82,24 +82,21 @@ def too_few(calls: int, percent: str) -> str:
     return f"too few calls (n={count(calls)}, needs {count(least_calls(float(percent)))})"
 
 
-def part_of_calls(percent: str) -> str:
-    """A percentile for newcomers: "99 of 100 calls"."""
+def part_of(calls: str, percent: str) -> str:
+    """A percentile for newcomers: "99 of 100 calls", where they are just "calls"."""
     if percent in _PARTS_OF:
-        return _PARTS_OF[percent]
+        return f"{_PARTS_OF[percent]} {calls}"
     decimals = len(percent.partition(".")[2])
     whole = 100 * 10**decimals
-    return f"{count(round(float(percent) * 10**decimals))} of {count(whole)} calls"
+    return f"{count(round(float(percent) * 10**decimals))} of {count(whole)} {calls}"
 
 
 def load(given: Load) -> str:
     """A load in words: "16 callers" or "40 calls per second (Poisson)"."""
     if given.mode == "closed":
         return plural(given.concurrency or 0, "caller")
-    # A trace has no one rate.
-    if given.rate is None:
-        return "calls as they were recorded"
     arrivals = _ARRIVALS[given.arrivals or "trace"]
-    return f"{short(given.rate)} calls per second ({arrivals})"
+    return f"{short(given.rate or 0)} calls per second ({arrivals})"
 
 
 def bytes_of_memory(size: int) -> str:

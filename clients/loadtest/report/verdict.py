@@ -99,7 +99,8 @@ def _latency(run: Run) -> str:
     if not known:
         return ""
     value = figures.short((run.latency.percentiles[known[0]] or 0) * 1000)
-    return f", {figures.part_of_calls(known[0])} within {value} ms"
+    calls = "answered calls" if run.failed else "calls"
+    return f", {figures.part_of(calls, known[0])} within {value} ms"
 
 
 def _failures(run: Run) -> str:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from load_results import STAGES, TARGET, result, run, search, times
-from loadtest.report import figures, stages, tables
+from loadtest.report import figures, stages, tables, verdict
 from loadtest.report.html import render
 from loadtest.report.scales import for_latency, for_percentiles, from_zero
 from loadtest.report.spectrum import spectrum
@@ -179,6 +179,12 @@ def test_the_true_reason_is_told_of_what_cannot_be_judged(text: str, of: Run, re
     table = tables.objectives(result(of, objectives=(objective,)))
     assert table is not None
     assert reason in table.rows[0][1]
+
+
+def test_the_verdict_says_of_which_calls_the_latency_is() -> None:
+    assert "99 of 100 calls within" in verdict.sentence(result(run()))
+    assert "99 of 100 answered calls within" in verdict.sentence(result(run(failing=0.2)))
+    assert "half of the answered calls within" in verdict.sentence(result(run(rate=1, failing=0.3)))
 
 
 def test_no_runs_at_all() -> None:
