@@ -41,6 +41,10 @@ def read(path: Path) -> Result:
     except ValidationError as error:
         raise WrongUse(f"{path}: {_faults(error)}") from error
     _check_histograms(path, result)
+    try:
+        json.dumps(result.workload, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise WrongUse(f"{path}: workload: expected text, got half of a character") from error
     return result
 
 

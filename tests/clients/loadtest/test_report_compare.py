@@ -302,6 +302,15 @@ def test_a_figure_that_cannot_be_is_named_with_its_file(
     assert named in str(caught.value)
 
 
+def test_half_of_a_character_is_named_with_its_file(base: Result, tmp_path: Path) -> None:
+    content = json.loads(base.model_dump_json()) | {"workload": {"name": "\ud800"}}
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(WrongUse, match="workload: expected text") as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
 def test_what_cannot_be_read_or_written_is_named(base: Result, tmp_path: Path) -> None:
     path = saved(base, tmp_path / "one.json")
     missing = called(tmp_path / "none.json", path)
