@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from loadtest.codes import NOT_SENT
-from loadtest.results import Client
+from loadtest.results import Client, Distribution
 
 _LATE_SECONDS = 1e-3
 _LATE_SHARE = 0.1
 _BUSY_SHARE = 0.8
+_PERCENTS = ("99", "95", "90", "50")
 
 
 def warnings(
@@ -24,14 +25,14 @@ def warnings(
         most_outstanding: bound of unanswered calls.
     """
     said = []
-    late = client.lateness.percentiles.get("99")
-    if late is not None and late > max(_LATE_SECONDS, _LATE_SHARE * (median or 0)):
+    if is_late(client, median):
+        which, late = _lateness(client.lateness)
         said.append(
-            f"calls left late: 1 % of them {1e3 * late:.1f} ms or more after they were due, which "
+            f"calls left late: {which} {1e3 * late:.1f} ms or more after they were due, which "
             "is part of their latency; use more --processes, or a machine of its own for the load "
             "tester"
         )
-    if client.busiest > _BUSY_SHARE:
+    if is_busy(client):
         said.append(
             f"the busiest of {client.processes} processes used {client.busiest:.0%} of a core: the "
             "load tester limits what is measured; use more --processes"
@@ -42,3 +43,22 @@ def warnings(
             "for answers already; they count as failed"
         )
     return tuple(said)
+
+
+def is_late(client: Client, median: float | None) -> bool:
+    """Whether calls left so late that it shows in their latency, of which `median` is one."""
+    return _lateness(client.lateness)[1] > max(_LATE_SECONDS, _LATE_SHARE * (median or 0))
+
+
+def is_busy(client: Client) -> bool:
+    """Whether one of its processes had hardly time for more."""
+    return client.busiest > _BUSY_SHARE
+
+
+def _lateness(lateness: Distribution) -> tuple[str, float]:
+    """How late the 99th percentile was, or the greatest one that so few calls tell, or the last."""
+    for percent in _PERCENTS:
+        seconds = lateness.percentiles.get(percent)
+        if seconds is not None:
+            return f"{100 - int(percent)} % of them", seconds
+    return "one of them", lateness.greatest or 0.0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import traceback
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -78,15 +80,21 @@ def load(context: click.Context, /, **given: Any) -> None:
     if context.invoked_subcommand is not None:
         return
     try:
-        result = _tested(given, context.obj)
+        _check_writable(given)
+        result, is_interrupted = _tested(given, context.obj)
+        show(result, Console(width=None if Console().is_terminal else 80))
         _write(result, given)
     except WrongUse as error:
         raise click.UsageError(str(error)) from error
     except LoadTestError as error:
         raise _TestFailed(str(error)) from error
-    show(result, Console(width=None if Console().is_terminal else 80))
-    if any(run.interrupted for run in result.runs):
+    except Exception as error:
+        # Python's own exit code would say that an --slo does not hold.
+        raise _TestFailed(f"a fault of the load tester: {_words_of(error)}") from error
+    if is_interrupted:
         raise _TestFailed("interrupted")
+    if result.search is not None and result.search.stopped == "limited":
+        raise _TestFailed("limited by the load tester")
     not_found = result.search is not None and result.search.greatest is None
     if not_found or not all(objective.met for objective in result.objectives):
         context.exit(_NOT_MET)
@@ -97,9 +105,30 @@ load.add_command(report)
 load.add_command(compare)
 
 
-def _tested(given: dict[str, Any], called: tuple[str, ...]) -> Result:
+def _words_of(error: Exception) -> str:
+    """Its kind, where it arose, and what it says."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}: {error}"
+
+
+def _check_writable(given: dict[str, Any]) -> None:
+    """See that files can be written before a test is made for them.
+
+    Raises:
+        WrongUse: names the option.
+    """
+    for option, name in (("--json", "json_file"), ("--html", "html_file"), ("--record", "record")):
+        path = given[name]
+        if path is not None and not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+            raise WrongUse(f"{option}: expected a file in a folder that can be written, got {path}")
+
+
+def _tested(given: dict[str, Any], called: tuple[str, ...]) -> tuple[Result, bool]:
+    """What was found, and whether it was interrupted."""
     check_together(given)
     bounds = [parsed(text) for text in given["slos"]]
+    if given["find_max"] and any(bound.kind == "throughput" for bound in bounds):
+        raise WrongUse("--find-max: expected bounds that fewer calls hold rather, got throughput>")
     connection = connection_of(given)
     workload, trace = _calls(given)
     spec = Spec(
@@ -114,7 +143,7 @@ def _tested(given: dict[str, Any], called: tuple[str, ...]) -> Result:
         warm_up=given["warm_up"],
     )
     outcome = asyncio.run(_run(given, spec, trace, bounds))
-    return Result(
+    result = Result(
         format=FORMAT,
         command=called,
         impasto=version("impasto"),
@@ -125,6 +154,7 @@ def _tested(given: dict[str, Any], called: tuple[str, ...]) -> Result:
         objectives=outcome.objectives,
         search=outcome.search,
     )
+    return result, outcome.interrupted
 
 
 def _calls(given: dict[str, Any]) -> tuple[Workload, Trace | None]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 from loadtest.codes import NOT_SENT
 from loadtest.record import Record
@@ -20,6 +21,7 @@ from loadtest.timer import Alarm
 # Between a caller's first way through its choices and the next, so that no picture comes twice.
 _ROUND_SEEDS = 2**40
 _CHUNK_CALLS = 1 << 12
+_FAILED_SECONDS = 0.01
 
 
 class OpenLoop:
@@ -109,7 +111,8 @@ class ClosedLoop:
     """Callers, each with one call at a time.
 
     A caller whom the server refuses waits as long as the server says before it calls again: it
-    would refuse the same caller thousands of times a second otherwise.
+    would refuse the same caller thousands of times a second otherwise. After a failure without
+    such a word it waits a little, too.
 
     Args:
         target: whom to call.
@@ -159,5 +162,7 @@ class ClosedLoop:
             ended = time.monotonic()
             entry = self._entries[index]
             self._record.add(sent, sent, ended, answer.code, entry, answer.pictures)
-            if answer.wait:
-                await asyncio.sleep(min(answer.wait, self._end - ended))
+            wait = answer.wait or (0.0 if answer.is_good else _FAILED_SECONDS)
+            if wait:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), min(wait, self._end - ended))

@@ -50,7 +50,8 @@ class Bound:
         if self.kind == "errors":
             return sum(run.failed.values()) / run.sent if run.sent else None
         if self.kind == "mean":
-            return run.latency.mean
+            # One that failed took for ever.
+            return None if run.failed else run.latency.mean
         return percentile_of_all(run, self.percent)
 
 

@@ -252,7 +252,7 @@ class Step(_Part):
 
     Attributes:
         rate: calls per second.
-        met: whether all objectives held.
+        met: whether all objectives held, and the server kept up with the calls.
         confirming: whether the rate was tried again to confirm it.
         run: its number in the file's runs.
     """

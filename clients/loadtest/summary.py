@@ -9,6 +9,7 @@ from rich.text import Text
 
 from loadtest import figures, untold
 from loadtest.results import Distribution, Objective, Result, Run, Search, Server
+from loadtest.told import told_of
 
 _SHOWN = ("50", "90", "99", "99.9")
 _MOST_ENTRIES = 20
@@ -19,7 +20,9 @@ def show(result: Result, console: Console) -> None:
     """Print all of it."""
     if len(result.runs) > 1:
         console.print(_overview(result))
-    run = _told(result)
+    run = told_of(result)
+    if run is None:
+        return
     version = f" ({result.target.server})" if result.target.server else ""
     console.print(
         Text(
@@ -51,17 +54,9 @@ def show(result: Result, console: Console) -> None:
     for warning in run.client.warnings:
         console.print(Text(f"WARNING: {warning}", style="yellow"))
     if result.search is not None:
-        console.print(_found(result.search))
+        console.print(_found(result.search, result.runs[-1]))
     for objective in result.objectives:
         console.print(_verdict(objective, run))
-
-
-def _told(result: Result) -> Run:
-    """The run that is told of: the last, or the last at the greatest rate."""
-    if result.search is not None and result.search.greatest is not None:
-        greatest = result.search.greatest
-        return result.runs[[step.run for step in result.search.steps if step.rate == greatest][-1]]
-    return result.runs[-1]
 
 
 def _table(*columns: str) -> Table:
@@ -136,7 +131,15 @@ def _overview(result: Result) -> Table:
     return table
 
 
-def _found(search: Search) -> Text:
+def _found(search: Search, last: Run) -> Text:
+    if search.stopped == "interrupted":
+        return Text("the search was interrupted before its end", style="yellow")
+    if search.stopped == "limited":
+        return Text(
+            f"the search ended at {figures.load(last.load)}: limited by the load tester, not by "
+            f"the server: {'; '.join(last.client.warnings)}",
+            style="red",
+        )
     if search.greatest is None:
         return Text("no rate was found that holds the objectives", style="red")
     again = sum(step.confirming and step.rate == search.greatest for step in search.steps)

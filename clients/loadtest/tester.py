@@ -7,8 +7,11 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
+from loadtest.backlog import grew
+from loadtest.bottleneck import is_busy, is_late
+from loadtest.codes import NOT_SENT
 from loadtest.demand import Demand, Spec
 from loadtest.errors import LoadTestError
 from loadtest.measurement import Measurement
@@ -16,15 +19,19 @@ from loadtest.objectives import Bound
 from loadtest.percentiles import least_calls
 from loadtest.results import Objective, Run, Search, Step
 from loadtest.runner import Runner, Watch
-from loadtest.search import Attempts, greatest_rate
+from loadtest.search import Attempt, Attempts, greatest_rate
 from loadtest.server_view import View, view_of
 from loadtest.targets import make_target
 from loadtest.targets.base import Target
+from loadtest.told import number_told_of
 
 _PROBE_CALLERS = 16
 _PROBE_SECONDS = 3.0
 _SEARCH_SECONDS = 10.0
+# Nobody wants to wait longer for the percentile of a rate; --seconds may be more.
 _MOST_SECONDS = 600.0
+# In which the load tester was in the way, before a search ends.
+_LIMITED_RUNS = 2
 # Entries of a long trace are not all tried beforehand.
 _TRIED_ENTRIES = 20
 
@@ -69,12 +76,14 @@ class Outcome:
         runs: in order.
         objectives: as they were judged at the end.
         search: what was tried; None where nothing was searched for.
+        interrupted: whether it was ended before it was over.
     """
 
     server: str = ""
     runs: list[Run] = field(default_factory=list)
     objectives: tuple[Objective, ...] = ()
     search: Search | None = None
+    interrupted: bool = False
 
 
 class Tester:
@@ -110,6 +119,7 @@ class Tester:
                     break
                 await self._run(self._spec, demand, view)
         self._check_measured()
+        self.outcome.interrupted = self.stop.is_set()
         self.outcome.objectives = self._judged(self.outcome.runs[-1])
         return self.outcome
 
@@ -122,45 +132,71 @@ class Tester:
         async with self._target() as target:
             view = await self._prepared(target)
             start = hunt.start or await self._probed(seed)
-            await self._hunt(greatest_rate(start, hunt.precision, hunt.confirmations), seed, view)
+            least = (self._least_calls() + 1) / _MOST_SECONDS
+            attempts = greatest_rate(start, hunt.precision, hunt.confirmations, least)
+            await self._hunt(attempts, seed + 1, view)
         return self.outcome
 
     async def _hunt(self, attempts: Attempts, seed: int, view: View | None) -> None:
         steps: list[Step] = []
         held: bool | None = None
         greatest = None
-        while not self.stop.is_set():
+        stopped: Literal["", "interrupted", "limited"] = ""
+        while not stopped:
             try:
                 attempt = attempts.send(held)
             except StopIteration as end:
                 greatest = end.value
                 break
-            seed += 1
-            spec = self._long_enough(attempt.rate)
-            if (spec.seconds or 0) > _MOST_SECONDS:
-                # So few calls a second that nobody wants to wait for their percentile.
-                held = False
-                continue
-            demand = Demand(seed, rate=attempt.rate)
-            note = "confirming" if attempt.confirming else "searching"
-            run = await self._run(spec, demand, view, note)
-            held = all(objective.met for objective in self._judged(run))
-            if not run.interrupted:
-                steps.append(
-                    Step(
-                        rate=attempt.rate,
-                        met=held,
-                        confirming=attempt.confirming,
-                        run=len(self.outcome.runs) - 1,
-                    )
-                )
+            held, stopped = await self._tried(attempt, seed, view, steps)
         self._check_measured()
-        self.outcome.search = Search(greatest=greatest, steps=tuple(steps))
-        told = [step.run for step in steps if step.rate == greatest] or [-1]
-        self.outcome.objectives = self._judged(self.outcome.runs[told[-1]])
+        search = Search(greatest=greatest, steps=tuple(steps), stopped=stopped)
+        self.outcome.search = search
+        self.outcome.interrupted = self.stop.is_set()
+        number = number_told_of(len(self.outcome.runs), search)
+        assert number is not None
+        self.outcome.objectives = self._judged(self.outcome.runs[number])
+
+    async def _tried(
+        self, attempt: Attempt, seed: int, view: View | None, steps: list[Step]
+    ) -> tuple[bool, Literal["", "interrupted", "limited"]]:
+        """Whether a rate held, and why the search is to end, if it is.
+
+        Where the load tester was in the way of a run that did not hold, another one is made; where
+        it is again, nothing is known of the server.
+        """
+        note = "confirming" if attempt.confirming else "searching"
+        for _ in range(_LIMITED_RUNS):
+            # Other arrivals and other pictures each time.
+            demand = Demand(seed + len(steps), rate=attempt.rate)
+            run = await self._run(self._long_enough(attempt.rate), demand, view, note)
+            if self.stop.is_set():
+                return False, "interrupted"
+            held = all(objective.met for objective in self._judged(run)) and not grew(run)
+            steps.append(
+                Step(
+                    rate=attempt.rate,
+                    met=held,
+                    confirming=attempt.confirming,
+                    run=len(self.outcome.runs) - 1,
+                )
+            )
+            if held or not self._is_limited(run):
+                return held, ""
+        return False, "limited"
+
+    def _is_limited(self, run: Run) -> bool:
+        """Whether a run that did not hold says something of the load tester alone."""
+        if NOT_SENT in run.failed or is_busy(run.client):
+            return True
+        if not is_late(run.client, run.latency.percentiles["50"]) or grew(run):
+            return False
+        # Late calls decide only where the server was fast enough once they were sent.
+        as_sent = run.model_copy(update={"latency": run.service_latency})
+        return all(objective.met for objective in self._judged(as_sent))
 
     def _check_measured(self) -> None:
-        if not any(run.seconds for run in self.outcome.runs):
+        if not self.outcome.runs:
             raise LoadTestError("interrupted before anything was measured")
 
     def _target(self) -> Target:
@@ -203,18 +239,24 @@ class Tester:
         self._display.begin(demand, seconds, note)
         run = await Runner(spec, demand, view, self._watch()).run()
         self._display.end(run)
-        self.outcome.runs.append(run)
+        # Interrupted before its measurement began, it has no figures.
+        if run.seconds > 0:
+            self.outcome.runs.append(run)
         return run
 
     def _watch(self) -> Watch:
         return Watch(self.stop, self._display.update)
 
-    def _long_enough(self, rate: float) -> Spec:
-        """A run that makes calls enough for the percentiles that are bounded."""
+    def _least_calls(self) -> int:
+        """How many calls the percentiles need that are bounded."""
         percents = [bound.percent for bound in self._bounds if bound.kind == "percentile"]
-        calls = max((least_calls(percent) for percent in percents), default=0)
+        return max((least_calls(percent) for percent in percents), default=0)
+
+    def _long_enough(self, rate: float) -> Spec:
+        """A run that makes as many."""
         least = self._spec.seconds or _SEARCH_SECONDS
-        return dataclasses.replace(self._spec, seconds=max(least, math.ceil((calls + 1) / rate)))
+        seconds = max(least, math.ceil((self._least_calls() + 1) / rate))
+        return dataclasses.replace(self._spec, seconds=seconds)
 
     def _judged(self, run: Run) -> tuple[Objective, ...]:
         return tuple(bound.judged(run) for bound in self._bounds)
