@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import traceback
 from contextlib import suppress
@@ -29,6 +30,7 @@ from loadtest.progress import Progress
 from loadtest.report.commands import compare, report
 from loadtest.report.html import render
 from loadtest.results import FORMAT, Result, Target
+from loadtest.schedule import MOST_SEED
 from loadtest.summary import show
 from loadtest.tester import Hunt, Outcome, Tester
 from loadtest.trace import read_trace, write_trace
@@ -130,7 +132,9 @@ def _tested(given: dict[str, Any], called: tuple[str, ...]) -> tuple[Result, boo
     if given["find_max"] and any(bound.kind == "throughput" for bound in bounds):
         raise WrongUse("--find-max: expected bounds that fewer calls hold rather, got throughput>")
     connection = connection_of(given)
-    workload, trace = _calls(given)
+    # The same pictures again would come from a cache.
+    seed = secrets.randbelow(MOST_SEED + 1) if given["seed"] is None else given["seed"]
+    workload, trace = _calls(given, seed)
     spec = Spec(
         kind=given["target"],
         connection=connection,
@@ -142,7 +146,7 @@ def _tested(given: dict[str, Any], called: tuple[str, ...]) -> tuple[Result, boo
         seconds=given["seconds"],
         warm_up=given["warm_up"],
     )
-    outcome = asyncio.run(_run(given, spec, trace, bounds))
+    outcome = asyncio.run(_run(given, spec, trace, bounds, seed))
     result = Result(
         format=FORMAT,
         command=called,
@@ -157,26 +161,30 @@ def _tested(given: dict[str, Any], called: tuple[str, ...]) -> tuple[Result, boo
     return result, outcome.interrupted
 
 
-def _calls(given: dict[str, Any]) -> tuple[Workload, Trace | None]:
+def _calls(given: dict[str, Any], seed: int) -> tuple[Workload, Trace | None]:
     if given["replay"] is not None:
-        return read_trace(given["target"], given["replay"], given["speed"])
+        return read_trace(given["target"], given["replay"], given["speed"], seed)
     if given["workload"] is not None:
         return read_workload(given["target"], given["workload"]), None
     return single(given["target"], request_of(given)), None
 
 
 async def _run(
-    given: dict[str, Any], spec: Spec, trace: Trace | None, bounds: list[Bound]
+    given: dict[str, Any], spec: Spec, trace: Trace | None, bounds: list[Bound], seed: int
 ) -> Outcome:
     display = Progress(Console(stderr=True), given["quiet"])
     tester = Tester(spec, bounds, given["metrics_url"], display)
     _stop_by_signals(tester)
-    seed, rate = given["seed"], given["rate"]
+    rate = given["rate"]
     try:
         if given["find_max"]:
             return await tester.hunt(Hunt(rate, given["precision"], given["confirmations"]), seed)
         if given["concurrency"] is not None:
-            demands = [Demand(seed, callers) for callers in callers_of(given["concurrency"])]
+            # A seed for each: a cache would answer the later ones.
+            demands = [
+                Demand(seed + number, callers)
+                for number, callers in enumerate(callers_of(given["concurrency"]))
+            ]
         else:
             demands = [Demand(seed, 0, rate or 0.0, given["arrivals"], trace)]
             _record(given["record"], spec, demands[0])

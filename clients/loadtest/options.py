@@ -10,6 +10,7 @@ import click
 from impasto.connection import DEFAULT_TIMEOUT_SECONDS
 
 from loadtest.errors import WrongUse
+from loadtest.schedule import MOST_SEED
 from loadtest.targets.base import Connection
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -86,7 +87,11 @@ _LOAD = (
         help="Of the trace: 2 plays it in half the time.",
     ),
     click.option("--record", type=_NEW_FILE, help="Write an open loop's calls, to replay them."),
-    click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Of all chance."),
+    click.option(
+        "--seed",
+        type=click.IntRange(0, MOST_SEED),
+        help="Of all chance; absent: another one each time, which is told.",
+    ),
 )
 _LENGTH = (
     click.option(

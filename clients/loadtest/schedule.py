@@ -15,6 +15,9 @@ Arrivals = Literal["poisson", "constant"]
 # A schedule is made beforehand, at 20 bytes a call.
 MOST_CALLS = 20_000_000
 SEED_SPAN = 2**64
+MOST_SEED = 2**31 - 1
+# Beyond the pictures of every seed of the user's, for calls that are not measured.
+TRIAL_SEEDS = 2**63 + 2**62
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,11 @@ def chosen(weights: list[float], count: int, seed: int) -> np.ndarray:
     return chance(seed, 2).choice(len(weights), count, p=shares).astype(np.int32)
 
 
+def first_picture(seed: int) -> int:
+    """The first seed of the pictures that calls of a run with `seed` ask for."""
+    return (seed << 32) % SEED_SPAN
+
+
 def picture_seeds(counts: list[int], entries: np.ndarray, seed: int) -> np.ndarray:
     """Of each call's pictures: no picture is asked for twice, so no cache answers.
 
@@ -84,7 +92,7 @@ def picture_seeds(counts: list[int], entries: np.ndarray, seed: int) -> np.ndarr
         seed: where they start: 2^32 pictures after those of the seed before.
     """
     taken = np.asarray(counts, np.uint64)[entries]
-    first = np.uint64((seed << 32) % SEED_SPAN)
+    first = np.uint64(first_picture(seed))
     seeds: np.ndarray = first + np.concatenate([[np.uint64(0)], np.cumsum(taken)[:-1]]).astype(
         np.uint64
     )

@@ -8,6 +8,7 @@ import ssl
 import urllib.request
 from collections import defaultdict
 from dataclasses import replace
+from http.client import HTTPException
 from pathlib import Path
 from typing import Protocol
 
@@ -61,7 +62,7 @@ class MetricsView:
                 self.source, timeout=_PATIENCE_SECONDS, context=tls
             ) as answer:
                 return parsed(answer.read().decode())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             raise LoadTestError(f"{self.source}: cannot read metrics: {error}") from error
 
 

@@ -21,13 +21,13 @@ def show(result: Result, console: Console) -> None:
     if len(result.runs) > 1:
         console.print(_overview(result))
     run = told_of(result)
-    if run is None:
-        return
+    # A test that measured nothing has no result.
+    assert run is not None
     version = f" ({result.target.server})" if result.target.server else ""
     console.print(
         Text(
             f"{figures.load(run.load)}: {run.seconds:.1f} s of {result.target.kind} at "
-            f"{result.target.address}{version}",
+            f"{result.target.address}{version}, seed {run.load.seed}",
             style="bold",
         )
     )
@@ -76,7 +76,7 @@ def _latencies(run: Run) -> Table:
         table.add_row("sent too late by", *_cells(run.client.lateness), style="dim")
     if len(run.entries) > 1:
         for entry in run.entries[:_MOST_ENTRIES]:
-            table.add_row(f"  {entry.name}", *_cells(entry.latency))
+            table.add_row(Text(f"  {entry.name}"), *_cells(entry.latency))
     for code, distribution in run.failed_latency.items():
         table.add_row(f"  {code}", *_cells(distribution), style="red")
     return table
@@ -95,7 +95,7 @@ def _stages(server: Server) -> Table:
     longest = sorted(server.stages, key=lambda stage: -stage.mean * stage.count)[:_BUSY_STAGES]
     for stage in longest:
         cells = [figures.milliseconds(stage.percentiles[name]) for name in _SHOWN]
-        name = f"{stage.stage} {stage.model}".strip()
+        name = Text(f"{stage.stage} {stage.model}".strip())
         table.add_row(name, str(stage.count), figures.milliseconds(stage.mean), *cells)
     calls = ", ".join(f"{count} {code}" for code, count in sorted(server.calls.items()))
     table.caption = f"{server.source}: {calls or 'no calls'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -19,6 +20,7 @@ from loadtest.objectives import Bound
 from loadtest.percentiles import least_calls
 from loadtest.results import Objective, Run, Search, Step
 from loadtest.runner import Runner, Watch
+from loadtest.schedule import TRIAL_SEEDS
 from loadtest.search import Attempt, Attempts, greatest_rate
 from loadtest.server_view import View, view_of
 from loadtest.targets import make_target
@@ -34,6 +36,7 @@ _MOST_SECONDS = 600.0
 _LIMITED_RUNS = 2
 # Entries of a long trace are not all tried beforehand.
 _TRIED_ENTRIES = 20
+_TRIAL_BITS = 40
 
 
 class Display(Protocol):
@@ -211,7 +214,9 @@ class Tester:
         """
         self.outcome.server = await target.server()
         for number, entry in enumerate(self._spec.workload.entries[:_TRIED_ENTRIES]):
-            answer = await target.call(number, 0)
+            # No picture that is measured, nor one that an earlier test's trial may have cached.
+            seed = TRIAL_SEEDS + secrets.randbits(_TRIAL_BITS) * _TRIED_ENTRIES + number
+            answer = await target.call(number, seed)
             # Of a server that is busy just now the test will tell how busy.
             if not answer.is_good and answer.code != "RESOURCE_EXHAUSTED":
                 raise LoadTestError(

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from loadtest.demand import Trace
 from loadtest.errors import WrongUse
-from loadtest.schedule import SEED_SPAN, Schedule
+from loadtest.schedule import SEED_SPAN, Schedule, first_picture
 from loadtest.workload import Workload, WorkloadEntry, checked_request, sentences
 
 _MOST_CALLS = 1_000_000
@@ -26,8 +26,10 @@ _MOST_KINDS = 1000
 _LEAST_SECONDS = 1e-3
 
 
-def read_trace(kind: str, path: Path, speed: float) -> tuple[Workload, Trace]:
+def read_trace(kind: str, path: Path, speed: float, seed: int) -> tuple[Workload, Trace]:
     """The kinds of requests that a trace holds, and its calls, `speed` times as fast.
+
+    Calls without a seed ask for the pictures that `seed` stands for, each for its own.
 
     Raises:
         WrongUse: names the file, the line and what was expected.
@@ -38,7 +40,7 @@ def read_trace(kind: str, path: Path, speed: float) -> tuple[Workload, Trace]:
     seeds: list[int] = []
     for line, call in _lines(path):
         where = f"{path}, line {line}"
-        offset, name, seed, request = _parts(where, kind, call)
+        offset, name, own_seed, request = _parts(where, kind, call)
         key = json.dumps([name, request], sort_keys=True)
         if key not in entries:
             unique = (
@@ -47,7 +49,7 @@ def read_trace(kind: str, path: Path, speed: float) -> tuple[Workload, Trace]:
             entries[key] = WorkloadEntry(name=unique, request=request)
         due.append(offset / speed)
         numbers.append(list(entries).index(key) if len(entries) > 1 else 0)
-        seeds.append(len(seeds) if seed is None else seed)
+        seeds.append(first_picture(seed) + len(seeds) if own_seed is None else own_seed)
         if len(due) > _MOST_CALLS or len(entries) > _MOST_KINDS:
             raise WrongUse(
                 f"{where}: expected at most {_MOST_CALLS:,} calls of {_MOST_KINDS:,} kinds"
@@ -117,6 +119,9 @@ def _parts(
     try:
         offset = float(call.pop("offset"))
         name = str(call.pop("name", "all"))
+        if kind == "oip":
+            # Tensors have none, but every schedule that was recorded has.
+            call.pop("seed", None)
         request = checked_request(kind, call)
     except KeyError:
         raise WrongUse(f"{where}: expected an offset, got {', '.join(call) or 'nothing'}") from None

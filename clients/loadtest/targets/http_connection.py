@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
 import httptools
+
+# Servers close connections that were idle for long.
+_IDLE_SECONDS = 0.1
+# Of the event loop, until it has read what came.
+_READING_TURNS = 3
 
 
 class HttpAnswer(NamedTuple):
@@ -44,12 +50,12 @@ class HttpConnection(asyncio.Protocol):
 
     Attributes:
         is_usable: whether another call may follow.
-        is_fresh: whether no call was made on it yet.
+        idle_since: when its last call ended, on the monotonic clock.
     """
 
     def __init__(self) -> None:
         self.is_usable = True
-        self.is_fresh = True
+        self.idle_since = 0.0
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._answer: asyncio.Future[HttpAnswer] | None = None
@@ -61,18 +67,16 @@ class HttpConnection(asyncio.Protocol):
         """Send a whole request and wait for the whole answer.
 
         Raises:
-            Unanswered: the connection was lost before anything came.
-            ConnectionError: it was lost in the middle of the answer, or that is no HTTP.
+            ConnectionError: it was lost before or in the middle of the answer, or that is no HTTP.
         """
         if self._transport is None or not self.is_usable:
-            raise Unanswered("the server closed the connection")
+            raise ConnectionError("the server closed the connection")
         self._answer = asyncio.get_running_loop().create_future()
         self._wait, self._parts, self._is_answering = 0.0, [], False
         self._transport.write(request)
         try:
             return await self._answer
         finally:
-            self.is_fresh = False
             if not self._answer.done() or self._answer.cancelled():
                 # Nobody waits for what is still to come.
                 self.close()
@@ -97,13 +101,17 @@ class HttpConnection(asyncio.Protocol):
             self._fail(ConnectionError(f"the answer is no HTTP: {error}"))
             self.close()
 
+    def eof_received(self) -> None:
+        """By the event loop."""
+        self.is_usable = False
+
     def connection_lost(self, exc: Exception | None) -> None:
         """By the event loop."""
         self.is_usable = False
         if self._is_answering:
             self._fail(ConnectionError("the connection was lost in the middle of the answer"))
         else:
-            self._fail(Unanswered("the connection was lost before an answer"))
+            self._fail(ConnectionError("the connection was lost before an answer"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """By the parser."""
@@ -126,10 +134,6 @@ class HttpConnection(asyncio.Protocol):
             self._answer.set_exception(error)
 
 
-class Unanswered(ConnectionError):
-    """The connection was lost before anything came."""
-
-
 @dataclass
 class HttpPool:
     """As many connections as there are calls at a time, each kept for the next.
@@ -148,15 +152,9 @@ class HttpPool:
             OSError: nobody listens, or the connection was lost.
         """
         connection = await self._connection()
-        try:
-            answer = await connection.call(request)
-        except Unanswered:
-            if connection.is_fresh:
-                raise
-            # A server may close what was idle just when it is used again; that is no refusal.
-            connection = await self._connected()
-            answer = await connection.call(request)
+        answer = await connection.call(request)
         if connection.is_usable:
+            connection.idle_since = time.monotonic()
             self._idle.append(connection)
         else:
             connection.close()
@@ -169,8 +167,13 @@ class HttpPool:
         self._idle.clear()
 
     async def _connection(self) -> HttpConnection:
+        """One that the server has not closed so far: no call is sent twice."""
         while self._idle:
             connection = self._idle.pop()
+            if time.monotonic() - connection.idle_since > _IDLE_SECONDS:
+                # That it was closed may have come and not been read yet.
+                for _ in range(_READING_TURNS):
+                    await asyncio.sleep(0)
             if connection.is_usable:
                 return connection
         return await self._connected()

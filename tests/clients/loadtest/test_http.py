@@ -85,16 +85,29 @@ async def test_a_status_is_a_code_and_its_hint_is_read(status: str, code: str) -
 
 
 async def test_a_connection_that_was_closed_when_idle_is_no_failure() -> None:
-    def close_at_the_second(number: int, writer: asyncio.StreamWriter) -> None:
+    def close_later(_: int, writer: asyncio.StreamWriter) -> None:
+        writer.write(_OK)
+        asyncio.get_running_loop().call_later(0.05, writer.close)
+
+    async with calls(close_later) as (connected, connections):
+        assert (await post(connected)).is_good
+        await asyncio.sleep(0.15)
+        assert (await post(connected)).is_good
+        assert connections == [1, 1]
+
+
+async def test_a_call_that_the_server_took_is_never_repeated() -> None:
+    def crash_at_the_second(number: int, writer: asyncio.StreamWriter) -> None:
         if number == 0:
             writer.write(_OK)
         else:
             writer.transport.abort()
 
-    async with calls(close_at_the_second) as (connected, connections):
-        assert (await post(connected)).is_good
-        assert (await post(connected)).is_good
-        assert connections == [2, 1]
+    async with calls(crash_at_the_second) as (connected, connections):
+        said = [(await post(connected)).code for _ in range(4)]
+        assert said == ["OK", "UNAVAILABLE", "OK", "UNAVAILABLE"]
+        # As many requests as calls; the last of a connection is counted by nobody: it crashed.
+        assert len(connections) == 2
 
 
 @pytest.mark.parametrize(
