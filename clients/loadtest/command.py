@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from loadtest.demand import Demand, Spec, Trace, schedule_of
@@ -22,6 +23,7 @@ from loadtest.objectives import Bound, parsed
 from loadtest.options import (
     callers_of,
     check_together,
+    check_used,
     connection_of,
     load_options,
     request_of,
@@ -82,6 +84,8 @@ def load(context: click.Context, /, **given: Any) -> None:
     if context.invoked_subcommand is not None:
         return
     try:
+        check_together(given)
+        check_used(given, _written(context))
         _check_writable(given)
         result, is_interrupted = _tested(given, context.obj)
         show(result, Console(width=None if Console().is_terminal else 80))
@@ -107,6 +111,12 @@ load.add_command(report)
 load.add_command(compare)
 
 
+def _written(context: click.Context) -> set[str]:
+    """Names of the options that the user wrote."""
+    source = context.get_parameter_source
+    return {name for name in context.params if source(name) is ParameterSource.COMMANDLINE}
+
+
 def _words_of(error: Exception) -> str:
     """Its kind, where it arose, and what it says."""
     place = traceback.extract_tb(error.__traceback__)[-1]
@@ -127,7 +137,6 @@ def _check_writable(given: dict[str, Any]) -> None:
 
 def _tested(given: dict[str, Any], called: tuple[str, ...]) -> tuple[Result, bool]:
     """What was found, and whether it was interrupted."""
-    check_together(given)
     bounds = [parsed(text) for text in given["slos"]]
     if given["find_max"] and any(bound.kind == "throughput" for bound in bounds):
         raise WrongUse("--find-max: expected bounds that fewer calls hold rather, got throughput>")

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from loadtest.errors import LoadTestError
+from loadtest.errors import LoadTestError, WrongUse
 from loadtest.machine import cores
 from loadtest.results import Load
 from loadtest.schedule import MOST_CALLS, Arrivals, Schedule, chosen, picture_seeds, planned
@@ -104,6 +104,7 @@ def schedule_of(spec: Spec, demand: Demand) -> Schedule:
 
     Raises:
         LoadTestError: they are too many.
+        WrongUse: there is none.
     """
     if demand.trace is not None:
         return demand.trace.schedule
@@ -117,6 +118,11 @@ def schedule_of(spec: Spec, demand: Demand) -> Schedule:
         due = np.zeros(_CHOICES)
     else:
         due = planned(demand.arrivals, demand.rate, seconds, spec.warm_up, demand.seed)
+        if not len(due) or due[-1] < 0:
+            raise WrongUse(
+                f"expected a call at least, got {demand.rate:g} calls/s for {seconds:g} s; "
+                "use more --seconds or a higher --rate"
+            )
     entries = chosen(spec.workload.weights, len(due), demand.seed)
     counts = [entry.pictures for entry in spec.workload.entries]
     return Schedule(due, entries, picture_seeds(counts, entries, demand.seed))

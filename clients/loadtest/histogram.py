@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
-from loadtest.percentiles import PERCENTS, name_of, tells
+from loadtest.percentiles import PERCENTS, name_of, rank, tells
 from loadtest.results import Distribution
 
 _MICROSECONDS = 1e6
@@ -58,12 +58,18 @@ class Histogram:
     def values(self, percents: Iterable[float] = PERCENTS) -> dict[str, float | None]:
         """The same of several, by name."""
         wanted = list(percents)
-        told = [percent for percent in wanted if tells(percent, self.count)]
-        found = self._buckets.get_percentile_to_value_dict(told) if told else {}
+        count = self.count
+        # The library rounds to a rank; this is exactly one.
+        told = {
+            percent: 100 * rank(percent, count) / count
+            for percent in wanted
+            if tells(percent, count)
+        }
+        found = self._buckets.get_percentile_to_value_dict(list(told.values())) if told else {}
         # A bucket's upper end may be over the greatest time in it.
         return {
-            name_of(percent): min(found[percent] / _MICROSECONDS, self._greatest)
-            if percent in found
+            name_of(percent): min(found[told[percent]] / _MICROSECONDS, self._greatest)
+            if percent in told
             else None
             for percent in wanted
         }

@@ -53,6 +53,7 @@ class Measurement:
         lateness: from when calls were due until they were sent.
         failed_latency: of those that did not end well, by code.
         pictures: that came.
+        last_answer: seconds until the last good one.
         progress: what each worker told last.
 
     Args:
@@ -73,6 +74,7 @@ class Measurement:
         self.service, self.lateness = Histogram(), Histogram()
         self.failed_latency: dict[str, Histogram] = {}
         self.pictures = 0
+        self.last_answer = 0.0
         self.progress = [Progress(-math.inf, 0.0, 0)] * workers
         self._window = window
         self._due = due
@@ -141,13 +143,14 @@ class Measurement:
             return
         self.all.add(rows)
         self.pictures += int(rows[:, Row.PICTURES].sum())
+        good = rows[rows[:, Row.CODE] == NUMBERS[OK]]
+        self.last_answer = max(self.last_answer, good[:, Row.ENDED].max(initial=0.0))
         self._sent.update((rows[:, Row.DUE] // self._window).astype(int).tolist())
         if len(self.entries) > 1:
             for number, entry in enumerate(self.entries):
                 entry.add(rows[rows[:, Row.ENTRY] == number])
         self._count_failed(rows)
         if self._due is not None:
-            good = rows[rows[:, Row.CODE] == NUMBERS[OK]]
             self.service.record(good[:, Row.ENDED] - good[:, Row.SENT])
             sent = rows[rows[:, Row.CODE] != NUMBERS[NOT_SENT]]
             self.lateness.record(sent[:, Row.SENT] - sent[:, Row.DUE])

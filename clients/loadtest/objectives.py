@@ -9,7 +9,7 @@ from typing import Literal
 from hdrh.histogram import HdrHistogram
 
 from loadtest.errors import WrongUse
-from loadtest.percentiles import tells
+from loadtest.percentiles import rank, tells
 from loadtest.results import Objective, Run
 
 _TEXT = re.compile(
@@ -91,9 +91,9 @@ def percentile_of_all(run: Run, percent: float) -> float | None:
     """
     failed = sum(run.failed.values())
     total = run.latency.count + failed
-    if not tells(percent, total) or percent / 100 * total > run.latency.count:
+    if not tells(percent, total) or rank(percent, total) > run.latency.count:
         return None
     histogram = HdrHistogram.decode(run.latency.histogram)
-    share = min(100.0, percent * total / run.latency.count)
+    share = 100 * rank(percent, total) / run.latency.count
     microseconds = histogram.get_value_at_percentile(share)
     return min(microseconds / 1e6, run.latency.greatest or 0.0)

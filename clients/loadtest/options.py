@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,37 @@ _ADDRESSES = {
     "rest": "http://localhost:8080",
 }
 _MOST_CALLERS = 100_000
+_MOST_RUNS = 1000
+_PICTURES = ("count", "size", "style", "label", "format_name")
+_TENSORS = ("model_version", "rows", "shapes", "data")
+_SEARCH = ("precision", "confirmations")
+# What changes nothing in each kind of test.
+_UNUSED = {
+    "concurrency": ("arrivals", "speed", "max_outstanding", *_SEARCH),
+    "rate": ("speed", *_SEARCH),
+    "find_max": ("arrivals", "speed", "max_windows"),
+    "replay": (
+        *("arrivals", "seconds", "warm_up", "max_windows", *_SEARCH),
+        *("model", *_PICTURES, *_TENSORS),
+    ),
+}
+_OPTION_OF = {"format_name": "format", "shapes": "shape"}
+# A week.
+_MOST_SECONDS = 604_800
+
+
+class _Number(click.FloatRange):
+    """A number in a range, which NaN is not."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """As every type does."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number", param, ctx)
+        return number
+
 
 _TARGET = (
     click.option(
@@ -39,7 +71,7 @@ _TARGET = (
     ),
     click.option(
         "--timeout",
-        type=click.FloatRange(0, min_open=True),
+        type=_Number(0, _MOST_SECONDS, min_open=True),
         default=DEFAULT_TIMEOUT_SECONDS,
         help="Seconds that a call may take.",
     ),
@@ -69,7 +101,7 @@ _LOAD = (
     ),
     click.option(
         "--rate",
-        type=click.FloatRange(0, min_open=True),
+        type=_Number(0, 1e6, min_open=True),
         help="Open loop: so many calls per second, each at its time, whatever became of the "
         "others; with --find-max: where to start.",
     ),
@@ -82,7 +114,7 @@ _LOAD = (
     click.option("--replay", type=_FILE, help="Open loop: the calls of a trace (.jsonl or .csv)."),
     click.option(
         "--speed",
-        type=click.FloatRange(0, min_open=True),
+        type=_Number(1e-3, 1e3),
         default=1.0,
         help="Of the trace: 2 plays it in half the time.",
     ),
@@ -96,11 +128,11 @@ _LOAD = (
 _LENGTH = (
     click.option(
         "--seconds",
-        type=click.FloatRange(0.1),
+        type=_Number(0.1, _MOST_SECONDS),
         help="Length of the measurement. Absent: window by window, until the last three differ by "
         "at most 10 % in throughput and in mean latency. Nothing that was measured is left out.",
     ),
-    click.option("--window", type=click.FloatRange(0.1), default=5.0, help="Seconds of one."),
+    click.option("--window", type=_Number(0.1, 3600), default=5.0, help="Seconds of one."),
     click.option(
         "--max-windows",
         type=click.IntRange(3, 600),
@@ -108,7 +140,7 @@ _LENGTH = (
         help="After so many it ends, stable or not.",
     ),
     click.option(
-        "--warm-up", type=click.FloatRange(0), default=2.0, help="Seconds of load before it."
+        "--warm-up", type=_Number(0, 3600), default=2.0, help="Seconds of load before it."
     ),
     click.option(
         "--processes",
@@ -161,7 +193,7 @@ _VERDICT = (
     ),
     click.option(
         "--precision",
-        type=click.FloatRange(0.001, 0.5),
+        type=_Number(0.001, 0.5),
         default=0.03,
         help="Relative, of that rate.",
     ),
@@ -248,17 +280,19 @@ def callers_of(text: str) -> list[int]:
     try:
         if ":" in text:
             start, end, *step = map(int, text.split(":"))
-            callers = list(range(start, end + 1, *step))
+            callers: Sequence[int] = range(start, end + 1, *step)
         else:
             callers = [int(part) for part in text.split(",")]
     except (TypeError, ValueError):
         callers = []
-    if not callers or not all(1 <= each <= _MOST_CALLERS for each in callers):
+    # A range is looked at before it is a list: it may be endless.
+    too_many = len(callers[: _MOST_RUNS + 1]) > _MOST_RUNS
+    if not callers or too_many or not all(1 <= each <= _MOST_CALLERS for each in callers):
         raise WrongUse(
-            f"--concurrency: expected numbers from 1 to {_MOST_CALLERS}, as 4, 1,4,16 or "
-            f"START:END[:STEP], got {text!r}"
+            f"--concurrency: expected numbers from 1 to {_MOST_CALLERS}, at most {_MOST_RUNS} of "
+            f"them, as 4, 1,4,16 or START:END[:STEP], got {text!r}"
         )
-    return callers
+    return list(callers)
 
 
 def check_together(given: dict[str, Any]) -> None:
@@ -285,6 +319,31 @@ def check_together(given: dict[str, Any]) -> None:
         raise WrongUse("--record: expected --rate: other loops have no schedule to write")
     if given["replay"] is not None and given["workload"] is not None:
         raise WrongUse("--replay brings its own requests; leave out --workload")
+
+
+def check_used(given: dict[str, Any], written: Collection[str]) -> None:
+    """See that no option is given that would change nothing.
+
+    Args:
+        given: all options.
+        written: names of those that the user wrote.
+
+    Raises:
+        WrongUse: names the option, and what it does not go with.
+    """
+    loop = "concurrency" if given["concurrency"] is not None else "rate"
+    unused = {f"--{loop}": _UNUSED[loop]}
+    if given["find_max"]:
+        unused = {"--find-max": _UNUSED["find_max"]}
+    elif given["replay"] is not None:
+        unused = {"--replay": _UNUSED["replay"]}
+    if given["workload"] is not None:
+        unused["--workload"] = (*_TENSORS, *_PICTURES, "model")
+    unused[f"--target {given['target']}"] = _PICTURES if given["target"] == "oip" else _TENSORS
+    for what, names in unused.items():
+        if found := [_OPTION_OF.get(name, name) for name in names if name in written]:
+            options = _words(f"--{name.replace('_', '-')}" for name in found)
+            raise WrongUse(f"{options} would change nothing with {what}; leave it out")
 
 
 def _words(ways: Iterable[str]) -> str:

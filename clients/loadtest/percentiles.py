@@ -1,8 +1,8 @@
 """Which percentiles so many calls can tell, by MLPerf's early-stopping rule.
 
 Of n calls none was slower than the p-th percentile by chance alone with probability p^n. Where
-that is under 1 %, the slowest call is a bound on the percentile with 99 % confidence; where it is
-not, whatever stands at that rank says nothing, and no figure is given.
+that is not under 1 %, whatever stands at that rank says nothing, and no figure is given. The figure
+is the call at the nearest rank, as it came: no bound on what other calls would see.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ def least_calls(percent: float) -> int:
     if not 0 < percent < 100:
         raise ValueError(f"expected a percentage between 0 and 100, got {percent:g}")
     return math.ceil(math.log(1 - CONFIDENCE) / math.log(percent / 100))
+
+
+def rank(percent: float, count: int) -> int:
+    """Which of `count` times in their order is the percentile: the first that enough are within."""
+    # Without the last digits, which are the multiplication's.
+    return max(1, math.ceil(round(percent * count / 100, 6)))
 
 
 def tells(percent: float, count: int) -> bool:

@@ -51,6 +51,11 @@ class Progress:
         elif not self._quiet:
             self._print_windows(measurement.windows)
 
+    def stopping(self, outstanding: int) -> None:
+        """The user ends the run early."""
+        if not self._quiet:
+            self._print(f"stopping; {outstanding} calls are waited for; Ctrl-C again ends at once")
+
     def end(self, run: Run) -> None:
         """A run is over."""
         if self._live is not None:

@@ -37,11 +37,13 @@ class Watch:
     Attributes:
         stop: set to end the run early.
         update: called several times a second with what came so far.
+        stopping: called with the number of calls that are waited for when it is ended early.
         fleet: called with the processes once they are there.
     """
 
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     update: Callable[[Measurement], None] = lambda _: None
+    stopping: Callable[[int], None] = lambda _: None
     fleet: Callable[[Fleet], None] = lambda _: None
 
 
@@ -105,12 +107,12 @@ class Runner:
             return None
         try:
             start, end = await before, await self._view.read()
+            if start is None or end is None:
+                return None
+            return difference(self._view.source, start, end)
         except LoadTestError as error:
             self._said.append(str(error))
             return None
-        if start is None or end is None:
-            return None
-        return difference(self._view.source, start, end)
 
     def _plan(self, part: int) -> Plan:
         callers = self._demand.callers
@@ -151,6 +153,7 @@ class Runner:
                     self._interrupted = True
                     end = min(max(now, 0.0), self._measurement.end)
                     self._measurement.end = end
+                    self._watch.stopping(self._measurement.outstanding)
                     fleet.stop()
                 elif end is None and self._enough():
                     end = self._measurement.end
@@ -178,6 +181,13 @@ class Runner:
     def _result(self, started: datetime, server: Server | None) -> Run:
         told, seconds = self._measurement, self._measurement.end
         every = told.all
+        answers = sum(window.answered for window in told.windows)
+        pictures = sum(window.pictures for window in told.windows)
+        answering = seconds
+        if self._demand.trace is not None:
+            # A recorded load ends with its last answer: a burst has no length of its own.
+            answers, pictures = every.latency.count, told.pictures
+            answering = max(seconds, told.last_answer)
         return Run(
             load=self._demand.load,
             started=started,
@@ -186,8 +196,8 @@ class Runner:
             answered=every.latency.count,
             failed=dict(every.failed),
             pictures=told.pictures,
-            throughput=_rate(sum(window.answered for window in told.windows), seconds),
-            picture_rate=_rate(sum(window.pictures for window in told.windows), seconds),
+            throughput=_rate(answers, answering),
+            picture_rate=_rate(pictures, answering),
             latency=every.latency.distribution(),
             service_latency=(
                 every.latency if self._demand.callers else told.service

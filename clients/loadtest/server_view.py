@@ -14,6 +14,7 @@ from typing import Protocol
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from loadtest.codes import OK
 from loadtest.errors import LoadTestError
 from loadtest.percentiles import PERCENTS, name_of, tells
 from loadtest.results import Server, Stage
@@ -23,6 +24,7 @@ _PATIENCE_SECONDS = 5.0
 _HTTP_PORT = 8080
 _STAGES = "impasto_stage_seconds"
 _REQUESTS = "impasto_request_seconds"
+_METHODS = {"impasto": "Generate", "rest": "Generate", "oip": "ModelInfer"}
 
 
 class View(Protocol):
@@ -41,10 +43,12 @@ class MetricsView:
     Args:
         url: of them.
         ca: PEM file of the certificates to trust; None: the system's.
+        method: that is tested.
     """
 
-    def __init__(self, url: str, ca: Path | None) -> None:
+    def __init__(self, url: str, ca: Path | None, method: str) -> None:
         self.source = url
+        self._method = method
         self._ca = ca
 
     async def read(self) -> Statistics:
@@ -61,7 +65,7 @@ class MetricsView:
             with urllib.request.urlopen(
                 self.source, timeout=_PATIENCE_SECONDS, context=tls
             ) as answer:
-                return parsed(answer.read().decode())
+                return parsed(answer.read().decode(), self._method)
         except (OSError, ValueError, HTTPException) as error:
             raise LoadTestError(f"{self.source}: cannot read metrics: {error}") from error
 
@@ -98,13 +102,13 @@ async def view_of(
         LoadTestError: there are no metrics of Impasto where the user said.
     """
     if url is not None:
-        view = MetricsView(url, connection.ca)
+        view = MetricsView(url, connection.ca, _METHODS[kind])
         await view.read()
         return view
     if kind == "oip":
         asked = ProtocolView(target, "ModelStatistics")
         return asked if await asked.read() is not None else None
-    usual = MetricsView(usual_metrics(connection), connection.ca)
+    usual = MetricsView(usual_metrics(connection), connection.ca, _METHODS[kind])
     try:
         await usual.read()
     except LoadTestError:
@@ -120,8 +124,14 @@ def usual_metrics(connection: Connection) -> str:
     return f"http://{host}:{_HTTP_PORT}/metrics"
 
 
-def parsed(text: str) -> Statistics:
-    """What metrics of Impasto tell; labels that are not known here are summed over.
+def parsed(text: str, method: str) -> Statistics:
+    """What metrics of Impasto tell of one method; labels that are not known here are summed over.
+
+    Stages are those of calls that ended well, for the time of the others is no part of an answer's.
+
+    Args:
+        text: of the metrics.
+        method: such as "Generate".
 
     Raises:
         ValueError: they are not Impasto's.
@@ -133,9 +143,11 @@ def parsed(text: str) -> Statistics:
         is_known |= family.name == _REQUESTS
         for sample in family.samples:
             labels = sample.labels
+            if labels.get("method", method) != method:
+                continue
             if sample.name == f"{_REQUESTS}_count":
                 calls[labels.get("code", "")] += sample.value
-            elif family.name == _STAGES:
+            elif family.name == _STAGES and labels.get("code", OK) == OK:
                 key = labels.get("stage", ""), labels.get("model", "")
                 stages[key] = _with(stages.get(key), sample.name, labels, sample.value)
     if not is_known:
@@ -156,7 +168,16 @@ def _with(stage: StageCount | None, name: str, labels: dict[str, str], value: fl
 
 
 def difference(source: str, before: Statistics, after: Statistics) -> Server:
-    """What a server counted between two times."""
+    """What a server counted between two times.
+
+    Raises:
+        LoadTestError: it began anew between them.
+    """
+    if _fell(before, after):
+        raise LoadTestError(
+            f"{source}: its counters fell in the middle of the test, as those of a server do that "
+            "was started anew; its view is left out"
+        )
     calls = {code: round(count - before.calls.get(code, 0)) for code, count in after.calls.items()}
     nothing = StageCount(0, 0, {})
     stages = []
@@ -180,6 +201,13 @@ def difference(source: str, before: Statistics, after: Statistics) -> Server:
         source=source,
         calls={code: count for code, count in calls.items() if count > 0},
         stages=tuple(stages),
+    )
+
+
+def _fell(before: Statistics, after: Statistics) -> bool:
+    return any(after.calls.get(code, 0) < count for code, count in before.calls.items()) or any(
+        key not in after.stages or after.stages[key].count < stage.count
+        for key, stage in before.stages.items()
     )
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from loadtest import figures, untold
 from loadtest.results import Distribution, Objective, Result, Run, Search, Server
+from loadtest.stability import falls_behind
 from loadtest.told import told_of
 
 _SHOWN = ("50", "90", "99", "99.9")
@@ -108,10 +109,15 @@ def _show_stability(run: Run, console: Console) -> None:
     if steady.throughput_spread is None or steady.latency_spread is None:
         said = "not known whether it was stable: a window without answers"
     else:
+        behind = (
+            "; under 90 % of the calls that were due were answered in them"
+            if run.load.mode == "open" and falls_behind(run.windows[-steady.windows :])
+            else ""
+        )
         said = (
             f"{'stable' if steady.stable else 'NOT STABLE'}: the last {steady.windows} windows "
             f"differ by {steady.throughput_spread:.0%} in throughput, {steady.latency_spread:.0%} "
-            f"in mean latency ({steady.tolerance:.0%} may be)"
+            f"in mean latency ({steady.tolerance:.0%} may be){behind}"
         )
     console.print(Text(said, style="dim" if steady.stable else "yellow"))
 

@@ -50,6 +50,10 @@ class Display(Protocol):
         """What came so far."""
         ...
 
+    def stopping(self, outstanding: int) -> None:
+        """The user ends it early; so many calls are waited for."""
+        ...
+
     def end(self, run: Run) -> None:
         """A run is over."""
         ...
@@ -232,12 +236,13 @@ class Tester:
         self._display.begin(demand, _PROBE_SECONDS, "looking for a rate to start from")
         run = await Runner(spec, demand, None, self._watch()).run()
         self._display.end(run)
-        if not run.throughput:
+        if not run.latency.mean:
             raise LoadTestError(
                 f"no call was answered well, but {run.failed or 'none came back'}; "
                 "there is no rate to start from"
             )
-        return run.throughput / 2
+        # Where none came within the time, all came after it.
+        return (run.throughput or _PROBE_CALLERS / run.latency.mean) / 2
 
     async def _run(self, spec: Spec, demand: Demand, view: View | None, note: str = "") -> Run:
         seconds = spec.seconds if demand.trace is None else demand.trace.seconds
@@ -250,7 +255,7 @@ class Tester:
         return run
 
     def _watch(self) -> Watch:
-        return Watch(self.stop, self._display.update)
+        return Watch(self.stop, self._display.update, self._display.stopping)
 
     def _least_calls(self) -> int:
         """How many calls the percentiles need that are bounded."""

@@ -13,7 +13,14 @@ from loadtest.codes import OK
 from loadtest.targets.base import Answer, Connection
 
 # No call is repeated behind the tester's back, and each connection is one of its own.
-_OPTIONS = (*CHANNEL_OPTIONS, ("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1))
+# gRPC itself would not look for minutes whether a server that was lost is there again.
+_OPTIONS = (
+    *CHANNEL_OPTIONS,
+    ("grpc.enable_retries", 0),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
 
 
 class GrpcCalls:

@@ -1,5 +1,7 @@
 """Histograms, percentiles that are told or not, stability, bounds and the search for a rate."""
 
+import math
+
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
@@ -43,7 +45,7 @@ def test_a_histogram_tells_percentiles_to_three_digits(times: list[float]) -> No
     assert told.mean == pytest.approx(np.mean(times))
     assert (told.least, told.greatest) == (min(times), max(times))
     if len(times) >= 7:
-        rank = int(len(times) * 0.5 + 0.5) - 1
+        rank = math.ceil(len(times) * 0.5) - 1
         # Three digits, or a microsecond.
         assert told.percentiles["50"] == pytest.approx(sorted(times)[rank], rel=2e-3, abs=1e-6)
 
@@ -74,6 +76,21 @@ def test_three_windows_within_ten_percent_are_stable() -> None:
     assert not stability(steady[1:3], is_open=False).stable
     assert not stability([*steady, window_of(answered=104, mean=0.02)], is_open=False).stable
     assert not stability([*steady, window_of(answered=0)], is_open=False).stable
+
+
+def test_an_overloaded_open_loop_is_not_stable_however_steady() -> None:
+    windows = [window_of(answered=85, sent=100)] * 5
+    assert not stability(windows, is_open=True).stable
+    assert stability(windows, is_open=False).stable
+
+
+def test_a_percentile_is_at_the_nearest_rank_above() -> None:
+    histogram = Histogram()
+    # The 99th of 520 is the 515th (514.8), not the 514th.
+    histogram.record(np.array([0.001] * 514 + [1.0] * 6))
+    assert histogram.value(99) == pytest.approx(1.0, rel=1e-3)
+    judged = parsed("p99<50ms").judged(run_of([0.001] * 514 + [1.0] * 6))
+    assert judged.measured == pytest.approx(1.0, rel=1e-3)
 
 
 def test_chance_in_an_open_loops_arrivals_is_no_instability() -> None:
@@ -185,5 +202,10 @@ def test_a_client_in_the_way_is_told_with_figures() -> None:
     assert "5.0 ms" in said
     assert "93%" in said
     assert "7 calls were not sent" in said
+    # So few calls do not tell the 99th percentile of how late they were.
+    few = Histogram()
+    few.record(np.array([0.02] * 100))
+    slow = idle.model_copy(update={"lateness": few.distribution()})
+    assert "5 % of them 20.0 ms" in " ".join(warnings(slow, 0.01, {}, 10))
     # Five milliseconds are nothing beside a second.
     assert len(warnings(busy, 1.0, {}, 10)) == 1

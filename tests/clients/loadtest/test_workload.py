@@ -63,7 +63,7 @@ def test_tensors_have_fields_of_their_own(tmp_path: Path) -> None:
 def test_a_trace_is_read_in_its_order_and_at_its_speed(tmp_path: Path) -> None:
     path = tmp_path / "trace.csv"
     path.write_text("offset,name,size,seed\n0.5,b,,7\n0.25,a,64,\n1.0,b,,9\n")
-    workload, trace = read_trace("impasto", path, 2.0)
+    workload, trace = read_trace("impasto", path, 2.0, 0)
     assert [entry.name for entry in workload.entries] == ["b", "a"]
     assert trace.schedule.due.tolist() == [0.125, 0.25, 0.5]
     assert trace.schedule.entries.tolist() == [1, 0, 0]
@@ -88,5 +88,5 @@ def test_mistakes_in_a_trace_are_told_with_their_line(
     path = tmp_path / "trace.jsonl"
     path.write_text(text)
     with pytest.raises(WrongUse) as refused:
-        read_trace("impasto", path, 1.0)
+        read_trace("impasto", path, 1.0, 0)
     assert message in str(refused.value)
