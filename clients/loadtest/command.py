@@ -34,6 +34,7 @@ from loadtest.report.html import render
 from loadtest.results import FORMAT, Result, Target
 from loadtest.schedule import MOST_SEED
 from loadtest.summary import show
+from loadtest.targets.base import without_credentials
 from loadtest.tester import Hunt, Outcome, Tester
 from loadtest.trace import read_trace, write_trace
 from loadtest.workload import Workload, read_workload, single
@@ -161,7 +162,11 @@ def _tested(given: dict[str, Any], called: tuple[str, ...]) -> tuple[Result, boo
         command=called,
         impasto=version("impasto"),
         machine=machine(),
-        target=Target(kind=spec.kind, address=connection.address, server=outcome.server),
+        target=Target(
+            kind=spec.kind,
+            address=without_credentials(connection.address),
+            server=outcome.server,
+        ),
         workload=workload.model_dump(mode="json"),
         runs=tuple(outcome.runs),
         objectives=outcome.objectives,
@@ -229,9 +234,9 @@ def _record(path: Path | None, spec: Spec, demand: Demand) -> None:
 def _write(result: Result, given: dict[str, Any]) -> None:
     try:
         if given["json_file"] is not None:
-            given["json_file"].write_text(result.model_dump_json(indent=1) + "\n")
+            given["json_file"].write_text(result.model_dump_json(indent=1) + "\n", "utf-8")
         if given["html_file"] is not None:
-            given["html_file"].write_text(render(result))
+            given["html_file"].write_text(render(result), "utf-8")
     except OSError as error:
         raise LoadTestError(f"cannot write a report: {error}") from error
 
@@ -245,5 +250,5 @@ def _without_secrets(args: list[str]) -> list[str]:
         elif argument.startswith("--api-key="):
             shown.append("--api-key=...")
         else:
-            shown.append(argument)
+            shown.append(without_credentials(argument))
     return shown

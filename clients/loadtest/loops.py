@@ -15,7 +15,7 @@ from contextlib import suppress
 from loadtest.codes import NOT_SENT
 from loadtest.record import Record
 from loadtest.schedule import SEED_SPAN, Schedule
-from loadtest.targets.base import Target
+from loadtest.targets.base import Answer, Target
 from loadtest.timer import Alarm
 
 # Between a caller's first way through its choices and the next, so that no picture comes twice.
@@ -89,10 +89,18 @@ class OpenLoop:
     async def _call(self, due: float, entry: int, seed: int) -> None:
         sent = time.monotonic()
         try:
-            answer = await self._target.call(entry, seed)
+            answer = await _answer(self._target, entry, seed)
         finally:
             self._record.outstanding -= 1
         self._record.add(due, sent, time.monotonic(), answer.code, entry, answer.pictures)
+
+
+async def _answer(target: Target, entry: int, seed: int) -> Answer:
+    """How a call ended; one that a fault ended counts, too."""
+    try:
+        return await target.call(entry, seed)
+    except Exception as error:
+        return Answer("INTERNAL", details=f"{type(error).__name__}: {error}")
 
 
 def _calls_of(schedule: Schedule, start: float) -> Iterator[tuple[float, int, int]]:
@@ -156,7 +164,7 @@ class ClosedLoop:
             self._next += 1
             self._record.outstanding += 1
             try:
-                answer = await self._target.call(self._entries[index], seed)
+                answer = await _answer(self._target, self._entries[index], seed)
             finally:
                 self._record.outstanding -= 1
             ended = time.monotonic()

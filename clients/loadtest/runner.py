@@ -19,7 +19,7 @@ from loadtest.fleet import Fleet
 from loadtest.frames import Progress
 from loadtest.measurement import Calls, Measurement
 from loadtest.plan import Plan
-from loadtest.results import Client, Entry, Run, Server
+from loadtest.results import Client, Entry, Run, Server, Window
 from loadtest.server_view import View, difference
 from loadtest.stability import WINDOWS, stability
 from loadtest.targets.base import Statistics
@@ -206,7 +206,7 @@ class Runner:
                 code: histogram.distribution() for code, histogram in told.failed_latency.items()
             },
             windows=tuple(told.windows),
-            stability=stability(told.windows, not self._demand.callers),
+            stability=stability(self._whole_windows(), not self._demand.callers),
             entries=tuple(
                 _entry(entry.name, calls)
                 for entry, calls in zip(
@@ -219,6 +219,12 @@ class Runner:
             client=self._client(),
             interrupted=self._interrupted,
         )
+
+    def _whole_windows(self) -> list[Window]:
+        """Without the one in which the run was interrupted."""
+        windows = self._measurement.windows
+        is_part = self._interrupted and windows and windows[-1].seconds < self._window - 1e-9
+        return windows[:-1] if is_part else windows
 
     def _client(self) -> Client:
         shares = [meter.share for meter in self._meters]

@@ -18,7 +18,7 @@ from loadtest.codes import OK
 from loadtest.errors import LoadTestError
 from loadtest.percentiles import PERCENTS, name_of, tells
 from loadtest.results import Server, Stage
-from loadtest.targets.base import Connection, StageCount, Statistics, Target
+from loadtest.targets.base import Connection, StageCount, Statistics, Target, without_credentials
 
 _PATIENCE_SECONDS = 5.0
 _HTTP_PORT = 8080
@@ -47,7 +47,8 @@ class MetricsView:
     """
 
     def __init__(self, url: str, ca: Path | None, method: str) -> None:
-        self.source = url
+        self.source = without_credentials(url)
+        self._url = url
         self._method = method
         self._ca = ca
 
@@ -63,7 +64,7 @@ class MetricsView:
         try:
             tls = ssl.create_default_context(cafile=self._ca)
             with urllib.request.urlopen(
-                self.source, timeout=_PATIENCE_SECONDS, context=tls
+                self._url, timeout=_PATIENCE_SECONDS, context=tls
             ) as answer:
                 return parsed(answer.read().decode(), self._method)
         except (OSError, ValueError, HTTPException) as error:

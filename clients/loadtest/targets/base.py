@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
@@ -10,6 +11,11 @@ from impasto.connection import Credentials
 from pydantic import BaseModel, ConfigDict
 
 from loadtest.codes import OK
+
+
+def without_credentials(text: str) -> str:
+    """A URL as others may read it: without the user's name and password."""
+    return re.sub(r"(https?://)[^/@\s]*@", r"\1...@", text)
 
 
 class Connection(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import cycle
 from typing import Any
 
@@ -46,6 +47,7 @@ class GrpcCalls:
             for _ in range(connection.connections)
         ]
         self.options: dict[str, Any] = connection.credentials.call_options(connection.timeout)
+        self._timeout = connection.timeout
         self._methods = cycle([channel.unary_unary(method) for channel in self.channels])
 
     async def close(self) -> None:
@@ -55,10 +57,16 @@ class GrpcCalls:
 
     async def call(self, message: bytes, pictures: int) -> Answer:
         """Make one call; `pictures` are what a good answer brings."""
+        begun = time.monotonic()
         try:
             await next(self._methods)(message, **self.options)
         except grpc.aio.AioRpcError as error:
-            return _failed(error)
+            answer = _failed(error)
+            is_over = time.monotonic() - begun >= self._timeout
+            # A server that sees the deadline first says so in another way.
+            if is_over and answer.code == "CANCELLED":
+                return answer._replace(code="DEADLINE_EXCEEDED")
+            return answer
         return Answer(OK, pictures)
 
 

@@ -83,10 +83,15 @@ class OipHttpTarget:
         if request.version:
             path += f"/versions/{quote(request.version)}"
         told = await self._calls.get(path)
-        inputs = [
-            Input(each["name"], each["datatype"], tuple(map(int, each["shape"])))
-            for each in told["inputs"]
-        ]
+        try:
+            inputs = [
+                Input(each["name"], each["datatype"], tuple(map(int, each["shape"])))
+                for each in told["inputs"]
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise LoadTestError(
+                f"{path}: expected a model's metadata with its inputs, got {str(told)[:200]}"
+            ) from error
         body, headers = inference_body(request, inputs)
         return f"{path}/infer", body, headers
 

@@ -19,7 +19,7 @@ from loadtest.record import Record
 from loadtest.results import Result
 from loadtest.schedule import Schedule, picture_seeds
 from loadtest.summary import show
-from loadtest.targets.base import Answer, Connection
+from loadtest.targets.base import Answer, Connection, without_credentials
 from loadtest.trace import read_trace, write_trace
 from loadtest.workload import single
 from rich.console import Console
@@ -190,3 +190,16 @@ def test_a_bursts_throughput_is_of_the_time_until_its_last_answer(tmp_path: Path
     assert done.exit_code == 0, done.output
     (run,) = Result.model_validate_json(path.read_text()).runs
     assert run.throughput == pytest.approx(20 / (run.latency.greatest or 0), rel=0.01)
+
+
+def test_credentials_in_a_url_are_not_told() -> None:
+    assert without_credentials("--address=http://me:secret@host:1/x") == (
+        "--address=http://...@host:1/x"
+    )
+    assert without_credentials("http://host:1/a@b") == "http://host:1/a@b"
+
+
+def test_who_stops_a_test_is_told_what_is_waited_for() -> None:
+    said = io.StringIO()
+    Progress(Console(file=said), quiet=False).stopping(7)
+    assert "7 calls are waited for; Ctrl-C again" in said.getvalue()

@@ -72,7 +72,9 @@ async def test_an_answer_may_come_in_pieces() -> None:
     ("status", "code"),
     [
         ("429 Too Many Requests", "RESOURCE_EXHAUSTED"),
+        ("502 Bad Gateway", "UNAVAILABLE"),
         ("503 Service Unavailable", "UNAVAILABLE"),
+        ("408 Request Timeout", "DEADLINE_EXCEEDED"),
         ("504 Gateway Timeout", "DEADLINE_EXCEEDED"),
         ("400 Bad Request", "INVALID_ARGUMENT"),
         ("418 I'm a teapot", "UNKNOWN"),
