@@ -56,8 +56,8 @@ def show(result: Result, console: Console) -> None:
         console.print(Text(f"WARNING: {warning}", style="yellow"))
     if result.search is not None:
         console.print(_found(result.search, result.runs[-1]))
-    for objective in result.objectives:
-        console.print(_verdict(objective, run))
+    for verdict in _verdicts(result, run):
+        console.print(verdict)
 
 
 def _table(*columns: str) -> Table:
@@ -154,6 +154,13 @@ def _found(search: Search, last: Run) -> Text:
         f"{again} runs",
         style="green",
     )
+
+
+def _verdicts(result: Result, run: Run) -> list[Text]:
+    """What became of each bound; a search that was stopped has judged none."""
+    if result.search is not None and result.search.stopped:
+        return []
+    return [_verdict(objective, run) for objective in result.objectives]
 
 
 def _verdict(objective: Objective, run: Run) -> Text:

@@ -139,7 +139,8 @@ class Tester:
         async with self._target() as target:
             view = await self._prepared(target)
             start = hunt.start or await self._probed(seed)
-            least = (self._least_calls() + 1) / _MOST_SECONDS
+            longest = max(_MOST_SECONDS, self._spec.seconds or 0.0)
+            least = (self._least_calls() + 1) / longest
             attempts = greatest_rate(start, hunt.precision, hunt.confirmations, least)
             await self._hunt(attempts, seed + 1, view)
         return self.outcome

@@ -60,6 +60,8 @@ def test_a_long_run_of_the_users_is_made(tmp_path: Path) -> None:
         flags = ["--address", address, "--rate", "5", "--slo", "mean<1s", "--seconds", "700"]
         done = asyncio.run(_interrupted(tmp_path / "x.json", *flags))
     assert "the search was interrupted" in done
+    assert "no rate was found" not in done
+    assert "met mean" not in done.lower()
     (run,) = Result.model_validate_json((tmp_path / "x.json").read_text()).runs
     assert run.interrupted
     assert 0 < run.seconds < 60
