@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from loadtest.report import conditions, figures, verdict
 from loadtest.report.noise import LEAST_WINDOWS, Noise, of_shares, of_windows
 from loadtest.results import Result, Run, Stage, Window
+from loadtest.told import told_of
 
 FORMAT: Literal["impasto-load-comparison/1"] = "impasto-load-comparison/1"
 # What a comparison fails over.
@@ -158,7 +159,7 @@ def paired(before: Result, after: Result) -> tuple[list[tuple[Run, Run]], tuple[
         left.remove(other)
         found.append((run, other))
     unpaired += [f"{figures.load(run.load)}, after only" for run in left]
-    one, other = verdict.judged(before), verdict.judged(after)
+    one, other = told_of(before), told_of(after)
     searches = before.search and after.search
     if not found and not searches and one and other:
         return [(one, other)], ()

@@ -12,6 +12,7 @@ from loadtest.report import charts, figures, stages, sweep, tables, verdict
 from loadtest.report.chart import Chart
 from loadtest.report.tables import Table
 from loadtest.results import Result, Run
+from loadtest.told import told_of
 
 _ENVIRONMENT = Environment(
     # All that stands in the file is escaped: workloads and addresses are other people's text.
@@ -53,7 +54,7 @@ def render(result: Result) -> str:
     Raises:
         ValueError: if one of the file's histograms cannot be read.
     """
-    judged = verdict.judged(result)
+    judged = told_of(result)
     pages = tuple(_run_page(n, run, run is judged) for n, run in enumerate(result.runs, start=1))
     found = sweep.search(result)
     return page(

@@ -10,6 +10,7 @@ from loadtest.percentiles import least_calls
 from loadtest.report import figures, verdict
 from loadtest.report.stages import Part, in_order
 from loadtest.results import Distribution, Entry, Objective, Result, Run, Server, Window
+from loadtest.told import told_of
 
 # A table of more windows would not be read; the JSON file has them all.
 _WINDOWS = 240
@@ -173,7 +174,7 @@ def overview(result: Result) -> Table:
 
 def objectives(result: Result) -> Table | None:
     """What was asked for and what came; None where nothing was asked for."""
-    run = verdict.judged(result)
+    run = told_of(result)
     if run is None or not result.objectives:
         return None
     rows = tuple(

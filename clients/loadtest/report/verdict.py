@@ -7,6 +7,7 @@ from typing import Literal
 from loadtest.percentiles import least_calls
 from loadtest.report import figures
 from loadtest.results import Result, Run, Search
+from loadtest.told import told_of
 
 # From these on, the best that was told goes into the sentence.
 _NAMED = ("99", "95", "90", "50")
@@ -14,19 +15,9 @@ _NAMED = ("99", "95", "90", "50")
 _EXPECTED = 99
 
 
-def judged(result: Result) -> Run | None:
-    """The run that the objectives are about: the greatest rate's of a search, else the last."""
-    steps = result.search.steps if result.search else ()
-    greatest = [
-        s.run for s in steps if s.met and result.search and s.rate == result.search.greatest
-    ]
-    numbers = greatest or [step.run for step in steps] or [len(result.runs) - 1]
-    return result.runs[numbers[-1]] if 0 <= numbers[-1] < len(result.runs) else None
-
-
 def sentence(result: Result) -> str:
     """The verdict, for somebody who has never read a load test's report."""
-    run = judged(result)
+    run = told_of(result)
     if run is None:
         return "Nothing was measured."
     told = f"{_pace(run)}{_latency(run)}{_failures(run)}"

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from load_runs import run_of, window_of
 from loadtest.bottleneck import warnings
@@ -36,6 +36,7 @@ def test_too_few_calls_have_no_percentile() -> None:
     assert histogram.value(99) == pytest.approx(0.01, rel=1e-3)
 
 
+@settings(deadline=None)
 @given(TIMES)
 def test_a_histogram_tells_percentiles_to_three_digits(times: list[float]) -> None:
     histogram = Histogram()
@@ -50,6 +51,7 @@ def test_a_histogram_tells_percentiles_to_three_digits(times: list[float]) -> No
         assert told.percentiles["50"] == pytest.approx(sorted(times)[rank], rel=2e-3, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(TIMES, TIMES)
 def test_in_parts_or_at_once_is_the_same(first: list[float], second: list[float]) -> None:
     parts, whole = Histogram(), Histogram()
@@ -168,6 +170,7 @@ def found(start: float, holds, confirmations: int = 3) -> tuple[float | None, li
         held = holds(attempt)
 
 
+@settings(deadline=None)
 @given(st.floats(0.5, 5000), st.floats(0.5, 5000))
 def test_the_search_finds_a_known_capacity_from_anywhere(start: float, capacity: float) -> None:
     rate, tried = found(start, lambda attempt: attempt.rate <= capacity)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from loadtest.schedule import Schedule, chosen, picture_seeds, planned
 
@@ -12,6 +12,7 @@ SEEDS = st.integers(0, 2**31 - 1)
 ARRIVALS = st.sampled_from(["poisson", "constant"])
 
 
+@settings(deadline=None)
 @given(ARRIVALS, RATES, SECONDS, SECONDS, SEEDS)
 def test_as_many_calls_are_due_as_the_rate_says_in_their_order(
     arrivals, rate, seconds, warm_up, seed
@@ -24,6 +25,7 @@ def test_as_many_calls_are_due_as_the_rate_says_in_their_order(
     assert (due == planned(arrivals, rate, seconds, warm_up, seed)).all()
 
 
+@settings(deadline=None)
 @given(RATES, SECONDS, SEEDS)
 def test_what_is_measured_does_not_depend_on_the_warm_up(rate, seconds, seed) -> None:
     with_it = planned("poisson", rate, seconds, 3.0, seed)
@@ -39,6 +41,7 @@ def test_another_seed_is_another_schedule_and_gaps_are_exponential() -> None:
     assert (gaps > gaps.mean()).mean() == pytest.approx(np.exp(-1), abs=0.02)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 7))
 def test_processes_share_all_calls_and_no_call_twice(count, parts) -> None:
     schedule = Schedule(
@@ -51,6 +54,7 @@ def test_processes_share_all_calls_and_no_call_twice(count, parts) -> None:
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 64), min_size=1, max_size=4), st.integers(0, 300), SEEDS)
 def test_no_picture_is_asked_for_twice(counts, calls, seed) -> None:
     entries = chosen([1.0] * len(counts), calls, seed)
