@@ -1,7 +1,6 @@
 """Starts a real Prometheus, as the system has it installed, with the committed rules."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from ports import free_port
 
 from deploy.monitoring.files import MONITORING
 
@@ -51,12 +51,6 @@ class RunningPrometheus:
 
     def targets_up(self) -> int:
         return sum(target["health"] == "up" for target in self.get("targets")["activeTargets"])
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _quick(folder: Path, targets: Mapping[str, str]) -> Path:

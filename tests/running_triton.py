@@ -3,16 +3,16 @@
 import os
 import platform
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ports import free_port
 from running_server import REPOSITORY, ROOT
 
 _PYTHON = ROOT / ".venv-triton/bin/python"
@@ -37,7 +37,7 @@ class RunningTriton:
 
 @contextmanager
 def running_triton(*flags: str, repository: Path = REPOSITORY) -> Iterator[RunningTriton]:
-    grpc_port, http_port = free_ports(2)
+    grpc_port, http_port = free_port(), free_port()
     memory = f"impasto-test-{grpc_port}-"
     with tempfile.NamedTemporaryFile("r") as log, Path(log.name).open("wb") as output:
         command = [
@@ -76,12 +76,3 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"Triton was not ready:\n{log.read_text(errors='replace')[-5000:]}")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago: Triton cannot choose its own."""
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [item.getsockname()[1] for item in sockets]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,9 +51,9 @@ def training_command(
         # Denormal numbers make CPU arithmetic many times slower and matter to no gradient.
         torch.set_flush_denormal(True)
         try:
-            runtime = start_runtime(rest.get("precision", "fp32"), device)
-            trainer = build(config_class(**rest), DataLayout(data), runtime)
-            finished = run(trainer, folder, Intervals(**intervals), runtime)
+            with closing(start_runtime(rest.get("precision", "fp32"), device)) as runtime:
+                trainer = build(config_class(**rest), DataLayout(data), runtime)
+                finished = run(trainer, folder, Intervals(**intervals), runtime)
         except TrainingError as error:
             click.echo(f"training: {error}", err=True)
             sys.exit(1)

@@ -36,6 +36,14 @@ class Runtime:
     rank: int = 0
     processes: int = 1
 
+    def close(self) -> None:
+        """Leave the other processes.
+
+        One that ends without leaving may be aborted on its way out: its connections have threads.
+        """
+        if self.processes > 1:
+            PartialState().destroy_process_group()
+
     @property
     def is_main(self) -> bool:
         """Whether this process writes files and shows progress."""

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from running_prometheus import COMMITTED, free_port, needs_prometheus
+from ports import free_port
+from running_prometheus import COMMITTED, needs_prometheus
 from running_server import ROOT, RunningServer
 
 from deploy.monitoring.files import DASHBOARDS, MONITORING

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -236,9 +237,9 @@ def main(
         settings = AddedStyle(name, title, artist, steps)
         trainer = build(settings, picture, stylizer, DataLayout(data))
         intervals = Intervals(log=10, sample=100, save=50)
-        runtime = start_runtime(device="cpu")
         folder = folder or Path("runs/added") / name
-        finished = run(trainer, folder, intervals, runtime)
+        with closing(start_runtime(device="cpu")) as runtime:
+            finished = run(trainer, folder, intervals, runtime)
     except TrainingError as error:
         click.echo(f"add style: {error}", err=True)
         sys.exit(1)

@@ -8,9 +8,10 @@ import httpx
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
+from ports import free_port
 from prometheus_client.parser import text_string_to_metric_families
 from running_server import REPOSITORY, running_server
-from running_triton import _PYTHON, free_ports, needs_triton, running_triton
+from running_triton import _PYTHON, needs_triton, running_triton
 from tiny_models import write_ensemble, write_model
 
 pytestmark = needs_triton
@@ -48,7 +49,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def real(models: Path) -> Iterator[tuple[str, str]]:
     """A Triton's gRPC address and its metrics' URL."""
-    (port,) = free_ports(1)
+    port = free_port()
     (caches,) = (_PYTHON.parent.parent / "lib").glob(
         "python*/site-packages/pytriton/tritonserver/caches"
     )
