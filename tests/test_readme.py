@@ -46,7 +46,8 @@ def test_client_command(server: RunningServer, tmp_path: Path, command: str) -> 
     done = subprocess.run(
         words, cwd=tmp_path, env=environment(server), capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    # Whether this machine holds an objective now is another matter than whether the command works.
+    assert done.returncode in ({0, 1} if "--slo" in words else {0}), done.stderr
     if "-o" in words:
         target = tmp_path / words[words.index("-o") + 1]
         assert target.stat().st_size > 0
