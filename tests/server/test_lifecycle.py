@@ -61,7 +61,6 @@ def test_metrics_show_every_stage_in_seconds(server: RunningServer, client: Clie
         stage("admission", "landscapes"),
         stage("queue", "landscapes_generator"),
         stage("generator", "landscapes_generator"),
-        stage("queue", "stylizer"),
         stage("stylizer", "stylizer"),
         stage("encode", ""),
         ("impasto_inferences_total", *sorted(("stylizer", str(available_cores())))),

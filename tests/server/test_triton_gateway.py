@@ -55,10 +55,12 @@ def test_shared_memory_makes_the_same_pictures(
         assert running.process.wait(30) == 0
 
 
-async def test_one_of_two_tritons_dies_under_load_and_nobody_notices(
-    triton: RunningTriton,
-) -> None:
-    with running_triton() as victim, running_server(*gateway_flags(victim, triton)) as running:
+async def test_one_of_two_tritons_dies_under_load_and_nobody_notices() -> None:
+    with (
+        running_triton() as victim,
+        running_triton() as other,
+        running_server(*gateway_flags(victim, other)) as running,
+    ):
         async with AsyncClient(running.target) as client:
             served = 0
 

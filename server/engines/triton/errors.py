@@ -27,6 +27,9 @@ _REQUEST_ID = re.compile(r"^\[request id: [^]]*\] ")
 class Lost(Unavailable):
     """The endpoint did not do the work: it cannot be reached, or it is on its way out."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Reason.ENGINE_UNAVAILABLE)
+
 
 class NotServed(Lost):
     """The model has no version there: it was unloaded, or the endpoint is draining."""
