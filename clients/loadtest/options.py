@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from impasto.cli.options import CREDENTIAL_OPTIONS
 from impasto.connection import DEFAULT_TIMEOUT_SECONDS
 
 from loadtest.errors import WrongUse
@@ -81,17 +82,7 @@ _TARGET = (
         default=1,
         help="gRPC connections of each process; over HTTP every outstanding call has one.",
     ),
-    click.option(
-        "--api-key",
-        default="",
-        envvar="IMPASTO_API_KEY",
-        show_envvar=True,
-        help="Or a JSON Web Token, for servers that want one; rather in the environment.",
-    ),
-    click.option("--tls", is_flag=True, help="Talk TLS; the files below say so, too."),
-    click.option("--ca", type=_FILE, help="PEM file of the certificates to trust."),
-    click.option("--certificate", type=_FILE, help="PEM file to show to the server."),
-    click.option("--key", type=_FILE, help="PEM file of its private key."),
+    *CREDENTIAL_OPTIONS,
 )
 _LOAD = (
     click.option(

@@ -19,6 +19,20 @@ from impasto.options import Priority, Style
 Command = TypeVar("Command", bound=Callable[..., Any])
 Connect: TypeAlias = Callable[[], AbstractContextManager[Client]]
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+# What a server may want to see, and what it must show.
+CREDENTIAL_OPTIONS = (
+    click.option(
+        "--api-key",
+        default="",
+        envvar="IMPASTO_API_KEY",
+        show_envvar=True,
+        help="Or a JSON Web Token, for servers that want one; rather in the environment.",
+    ),
+    click.option("--tls", is_flag=True, help="Talk TLS; the files below say so, too."),
+    click.option("--ca", type=_FILE, help="PEM file of the certificates to trust."),
+    click.option("--certificate", type=_FILE, help="PEM file to show to the server."),
+    click.option("--key", type=_FILE, help="PEM file of its private key."),
+)
 SEED = click.IntRange(0, 2**64 - 1)
 
 
@@ -59,17 +73,7 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default=DEFAULT_TIMEOUT_SECONDS,
             help="Seconds that the call may take.",
         ),
-        click.option(
-            "--api-key",
-            default="",
-            envvar="IMPASTO_API_KEY",
-            show_envvar=True,
-            help="Or a JSON Web Token, for servers that want one; rather in the environment.",
-        ),
-        click.option("--tls", is_flag=True, help="Talk TLS; the files below say so, too."),
-        click.option("--ca", type=_FILE, help="PEM file of the certificates to trust."),
-        click.option("--certificate", type=_FILE, help="PEM file to show to the server."),
-        click.option("--key", type=_FILE, help="PEM file of its private key."),
+        *CREDENTIAL_OPTIONS,
     ]
     for option in reversed(options):
         connecting = option(connecting)
