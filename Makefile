@@ -89,7 +89,7 @@ tests/readers/node_modules/.installed: tests/readers/package.json
 	    --ignore-scripts --fetch-retries=0 --silent && touch $@ || echo "npm cannot install it; the test of the other reader is skipped"
 
 test: $(VENV)/.installed-server,train,test $(TRITON_STAMP) $(READERS) ## Run the tests.
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.installed-server,train,test,dev ## Check style and types.
 	$(RUN) -m ruff check .

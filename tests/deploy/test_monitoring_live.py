@@ -24,6 +24,7 @@ from simulated_gpu import GPU, simulated_gpu
 from tiny_models import write_model
 
 from deploy.monitoring.files import DASHBOARDS
+from deploy.monitoring.objectives import LATENCY_BOUND_SECONDS
 
 pytestmark = needs_prometheus
 BOARDS = sorted(DASHBOARDS.glob("*.json"))
@@ -68,6 +69,9 @@ def server(
     for folder in REPOSITORY.iterdir():
         (repository / folder.name).symlink_to(folder)
     write_model(repository, "response_cache { enable: true }")
+    # Longer than the latency objective's bound, however fast the machine is.
+    delay = f"max_queue_delay_microseconds: {2e6 * LATENCY_BOUND_SECONDS:.0f}"
+    write_model(repository, f"dynamic_batching {{ {delay} }}", name="slow")
     with running_server(
         *("--model-repository", str(repository)),
         *("--store", str(tmp_path_factory.mktemp("store"))),
@@ -130,7 +134,8 @@ def _late(server: RunningServer, seed: int) -> None:
 
 def _infer(http: httpx.Client) -> None:
     values = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1.0, 2.0]}
-    http.post("/v2/models/add_one/infer", json={"inputs": [values]}).raise_for_status()
+    for model in ("add_one", "slow"):
+        http.post(f"/v2/models/{model}/infer", json={"inputs": [values]}).raise_for_status()
     wrong = http.post("/v2/models/add_one/infer", json={"inputs": [values | {"shape": [2]}]})
     assert wrong.status_code == 400
 

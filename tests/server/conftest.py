@@ -10,9 +10,18 @@ from running_server import REPOSITORY
 from running_triton import RunningTriton, running_triton
 from tiny_models import WORK_SIZE, write_model
 
+from server.telemetry import current
+
 _ALONE = "instance_group { count: 1 kind: KIND_CPU }"
 # One run lasts long enough, some tenths of a second, for others to queue up behind it.
 _ROUNDS = 20000
+
+
+@pytest.fixture(autouse=True)
+def _no_call_left_over() -> Iterator[None]:
+    """A call that a test of no coroutine begins would be the current one in all that follow."""
+    yield
+    current._current.set(None)
 
 
 def write_busy_model(repository: Path, name: str, extra: str) -> None:
