@@ -110,6 +110,7 @@ def _load(server: RunningServer) -> Iterator[None]:
                 lambda: client.generate(count=1000),
                 lambda: _late(server, next(seeds)),
                 lambda: _infer(http),
+                lambda: _infer_wrong(http),
             )
             for kind in itertools.islice(itertools.cycle(kinds), first, None):
                 with suppress(ImpastoError):
@@ -117,8 +118,15 @@ def _load(server: RunningServer) -> Iterator[None]:
                 if over.wait(_PAUSE_SECONDS):
                     return
 
-    with ThreadPoolExecutor(_CALLERS) as threads:
+    def call_slowly() -> None:
+        # Alone, or together they would fill the batch that each of them waits for.
+        with httpx.Client(base_url=server.http) as http:
+            while not over.is_set():
+                _infer(http, "slow")
+
+    with ThreadPoolExecutor(_CALLERS + 1) as threads:
         calls = [threads.submit(call, first) for first in range(_CALLERS)]
+        calls.append(threads.submit(call_slowly))
         try:
             yield
         finally:
@@ -132,12 +140,17 @@ def _late(server: RunningServer, seed: int) -> None:
         client.generate(seed=seed, count=4)
 
 
-def _infer(http: httpx.Client) -> None:
-    values = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1.0, 2.0]}
-    for model in ("add_one", "slow"):
-        http.post(f"/v2/models/{model}/infer", json={"inputs": [values]}).raise_for_status()
-    wrong = http.post("/v2/models/add_one/infer", json={"inputs": [values | {"shape": [2]}]})
-    assert wrong.status_code == 400
+def _infer(http: httpx.Client, model: str = "add_one") -> None:
+    _post(http, model, [1, 2]).raise_for_status()
+
+
+def _infer_wrong(http: httpx.Client) -> None:
+    assert _post(http, "add_one", [2]).status_code == 400
+
+
+def _post(http: httpx.Client, model: str, shape: list[int]) -> httpx.Response:
+    values = {"name": "x", "shape": shape, "datatype": "FP32", "data": [1.0, 2.0]}
+    return http.post(f"/v2/models/{model}/infer", json={"inputs": [values]})
 
 
 def _filled_in(text: str) -> str:

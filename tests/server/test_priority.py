@@ -23,20 +23,33 @@ def patient() -> Iterator[RunningServer]:
 
 async def overtaken(running: RunningServer, crowd: Priority, late: Priority) -> int:
     """How many of a crowd's pictures come before one that is asked for last."""
-    done = 0
+    done, before = 0, admissions(running)
     async with AsyncClient(running.target) as client:
 
         async def one(seed: int) -> None:
             nonlocal done
-            await client.generate(seed=seed, priority=crowd)
+            # Painted and several, so that few are done when all have come.
+            await client.generate(seed=seed, count=2, style="spring", priority=crowd)
             done += 1
 
         calls = [asyncio.create_task(one(seed)) for seed in range(CROWD)]
-        await running.wait_for_in_flight(CROWD)
-        await client.generate(seed=99, priority=late)
-        before = done
+        await admitted(running, before + CROWD)
+        await client.generate(seed=99, style="spring", priority=late)
+        first = done
         await asyncio.gather(*calls)
-    return before
+    return first
+
+
+def admissions(running: RunningServer) -> float:
+    """Calls that the server has let in so far."""
+    return running.total("impasto_stage_seconds_count", stage="admission", code="OK")
+
+
+async def admitted(running: RunningServer, calls: float) -> None:
+    """Wait until so many have been; some may be done."""
+    async with asyncio.timeout(10):
+        while await asyncio.to_thread(admissions, running) < calls:
+            pass
 
 
 async def test_urgent_requests_go_first(patient: RunningServer) -> None:
