@@ -15,6 +15,7 @@ import pytest_asyncio
 from running_triton import RunningTriton, needs_triton
 from tiny_models import WORK_SIZE
 from tritonclient.grpc.model_config_pb2 import ModelConfig
+from tritonclient.grpc.service_pb2 import ModelStatistics
 
 from server.engines.base import Deadline, Engine, InferenceRequest, InferenceResult
 from server.engines.onnxruntime.control import EVERY_MODEL, ControlMode, ModelControl
@@ -105,6 +106,20 @@ async def outcomes(engine: Engine, *requests: InferenceRequest) -> list[object]:
     return await asyncio.gather(*calls, return_exceptions=True)
 
 
+async def settled_statistics(engine: Engine) -> ModelStatistics:
+    """What `add_one` has counted, once that stands still.
+
+    Triton counts a request a moment after its answer has gone out.
+    """
+    (last,) = await engine.statistics("add_one", "1")
+    while True:
+        await asyncio.sleep(0.5)
+        (now,) = await engine.statistics("add_one", "1")
+        if now == last:
+            return now
+        last = now
+
+
 def kinds(results: Sequence[object]) -> set[type]:
     return {type(result) for result in results}
 
@@ -189,10 +204,10 @@ async def test_same_index(ours: Engine, tritons: Engine) -> None:
 
 
 async def test_statistics_count_requests_and_rows(engine: Engine) -> None:
-    (before,) = await engine.statistics("add_one")
+    before = await settled_statistics(engine)
     for _ in range(3):
         await engine.infer(InferenceRequest("add_one", rows(1, 2)))
-    (after,) = await engine.statistics("add_one", "1")
+    after = await settled_statistics(engine)
     assert (after.name, after.version) == ("add_one", "1")
     assert after.inference_stats.success.count - before.inference_stats.success.count == 3
     assert after.inference_count - before.inference_count == 6
