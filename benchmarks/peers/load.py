@@ -12,7 +12,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import click
 import psutil
@@ -150,7 +150,7 @@ def main(
 ) -> None:
     """Measure."""
     outcome = uvloop.run(run(protocol, target, size, seconds, callers, rate, seed, pids))
-    click.echo(json.dumps(asdict(outcome)))
+    click.echo(json.dumps(vars(outcome)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The dynamic batcher: one per model version, it joins waiting requests into batches.
 
-A plain state machine on the event loop: `_dispatch` runs whenever a request arrives, an instance
-becomes free or a queue delay ends. The batches themselves run on threads.
+A plain state machine on the event loop: `_dispatch` runs whenever a request arrives or goes, a
+batch ends or a queue delay does. The batches themselves run on threads: `executor`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ from tritonclient.grpc.model_config_pb2 import ModelDynamicBatching
 from server.engines.base import InferenceRequest, InferenceResult
 from server.engines.onnxruntime.brief import Brief, byte_size
 from server.engines.onnxruntime.cores import Cores
+from server.engines.onnxruntime.executor import Executor, Owner, failure
 from server.engines.onnxruntime.growth import Growths
-from server.engines.onnxruntime.instances import Instance, Instances
+from server.engines.onnxruntime.instances import Instances
 from server.engines.onnxruntime.model import OnnxModel
 from server.engines.onnxruntime.ordering import Ordering
-from server.engines.onnxruntime.outcome import answer, count_batch, next_batch
-from server.engines.onnxruntime.program import Executed, Program, Run, Stage
+from server.engines.onnxruntime.program import Program, Run, Stage
 from server.engines.onnxruntime.request_queue import Entry, RequestQueue
 from server.engines.onnxruntime.statistics import Statistics
 from server.engines.onnxruntime.tensors import Shapes, Signature
 from server.errors import (
     DeadlineExceeded,
     ImpastoError,
-    InferenceFailed,
     InvalidArgument,
     Reason,
     Unavailable,
@@ -77,7 +76,8 @@ class Batcher:
         self._delay = batching.max_queue_delay_microseconds * _MICROSECOND
         self._queue = RequestQueue(config.name, batching)
         self._ordering = Ordering() if batching.preserve_ordering else None
-        self._running: set[asyncio.Task[None]] = set()
+        owner = Owner(self._deliver, self._learn, self._dispatch, self._began)
+        self._executor = Executor(config.name, self.version, self.instances, cores, owner)
         self._timer: asyncio.TimerHandle | None = None
         names = {item.name: item.name for item in config.output}
         leanest = self.instances.leanest
@@ -106,7 +106,7 @@ class Batcher:
         # onnxruntime's exceptions share no base class below Exception.
         except Exception as error:
             model_failed(self.config.name, started, error)
-            raise self._failure(error) from error
+            raise failure(self.config.name, error) from error
         models_ran(result.stages)
         return result
 
@@ -174,9 +174,9 @@ class Batcher:
     async def close(self) -> None:
         """Run what waits, and refuse what comes."""
         self._closed = True
-        while self._queue or self._running:
+        while self._queue or self._executor.busy:
             self._dispatch()
-            await asyncio.wait(self._running) if self._running else await asyncio.sleep(0.001)
+            await (self._executor.idle() if self._executor.busy else asyncio.sleep(0.001))
 
     def _program(self, outputs: tuple[str, ...]) -> Program:
         """This model alone, for the wanted outputs."""
@@ -240,14 +240,21 @@ class Batcher:
         """Where its caller is gone, the request's place is free at once."""
         if entry.timer:
             entry.timer.cancel()
-        if self._queue.remove(entry) and self._ordering:
-            self._ordering.end(entry, lambda: None)
+        if self._queue.remove(entry):
+            if self._ordering:
+                self._ordering.end(entry, lambda: None)
+            # It may have had a place in the batch that stands by.
+            self._dispatch()
 
     def _dispatch(self) -> None:
-        """Start batches while there are both waiting requests and idle instances."""
+        """Start batches while there are both waiting requests and idle instances.
+
+        Where all instances are at work, the next batch stands by.
+        """
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._executor.reclaim()
         share, due = self._share(), False
         while self._queue:
             size = self._preferred_size()
@@ -258,21 +265,32 @@ class Batcher:
             due = not self._preferred
             instance = self.instances.acquire(self._dispatch)
             if instance is None:
+                if self._executor.busy and self.instances.is_next(self._dispatch):
+                    self._executor.stand_by(self._choose_batch(size, share))
                 return
-            first = next(iter(self._queue))
-            limit = size or min(share, self._paying_size(first))
-            most = max(1, first.program.max_batch_size)
-            self._start(instance, self._take_batch(min(limit, most)))
+            batch = self._choose_batch(size, share)
+            self._leave_queue(batch)
+            self._executor.start(instance, batch)
 
-    def _start(self, instance: Instance, batch: list[Entry]) -> None:
-        task = asyncio.get_running_loop().create_task(self._execute(instance, batch))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+    def _began(self, batch: Sequence[Entry]) -> None:
+        """A batch that stood by is under way, on the instance of one that has ended."""
+        self._leave_queue(batch)
+        self.instances.handed_on(self._dispatch)
+
+    def _leave_queue(self, batch: Sequence[Entry]) -> None:
+        for entry in batch:
+            self._queue.remove(entry)
+            if entry.timer:
+                entry.timer.cancel()
 
     def _share(self) -> int:
-        """Rows for each idle instance: one full batch beside an idle one takes longer than two."""
+        """Rows for each idle instance: one full batch beside an idle one takes longer than two.
+
+        On the cores also for those at work: one that finds nothing when it ends is idle, too.
+        """
         most = max(1, self.config.max_batch_size) if self._batches else 1
-        return min(most, math.ceil(self._queue.rows / max(1, self.instances.idle)))
+        among = self.instances.idle if self._growths is None else self._cores.total
+        return min(most, math.ceil(self._queue.rows / max(1, among)))
 
     def _paying_size(self, entry: Entry) -> int:
         """How large a batch of such requests pays."""
@@ -290,74 +308,25 @@ class Batcher:
             return 0.0
         return self._queue.oldest + self._delay - time.monotonic()
 
-    def _take_batch(self, limit: int) -> list[Entry]:
-        """Take the most urgent request and those that fit with it."""
+    def _choose_batch(self, size: int, share: int) -> list[Entry]:
+        """The most urgent request and those that fit with it, up to a preferred size if not 0."""
+        first = next(iter(self._queue))
+        limit = size or min(share, self._paying_size(first))
+        limit = min(limit, max(1, first.program.max_batch_size))
         batch: list[Entry] = []
         rows = 0
-        for entry in list(islice(self._queue, limit + _LOOK_AHEAD)):
+        for entry in islice(self._queue, limit + _LOOK_AHEAD):
             fits = not batch or (
-                entry.program is batch[0].program
-                and entry.shapes == batch[0].shapes
+                entry.program is first.program
+                and entry.shapes == first.shapes
                 and rows + entry.rows <= limit
             )
             if fits:
-                self._queue.remove(entry)
-                if entry.timer:
-                    entry.timer.cancel()
                 batch.append(entry)
                 rows += entry.rows
             if rows >= limit or not self._batches:
                 break
         return batch
-
-    async def _execute(self, instance: Instance, batch: list[Entry]) -> None:
-        """Run one batch and hand out the results; whatever happens, the instance comes back."""
-        try:
-            try:
-                await self._run_on_thread(instance, batch)
-            except Exception as error:
-                if len(batch) == 1:
-                    self._deliver(batch[0], self._failure(error))
-                # What one request did to the batch must not harm the others: each by itself.
-                for entry in batch if len(batch) > 1 else []:
-                    await self._run_alone(instance, entry)
-        finally:
-            self.instances.release(instance)
-            self._dispatch()
-
-    async def _run_alone(self, instance: Instance, entry: Entry) -> None:
-        if entry.abandoned:
-            self._deliver(entry, self._too_late())
-            return
-        try:
-            await self._run_on_thread(instance, [entry])
-        except Exception as error:
-            self._deliver(entry, self._failure(error))
-
-    async def _run_on_thread(self, instance: Instance, batch: list[Entry]) -> None:
-        started = time.monotonic()
-        for entry in batch:
-            entry.started = started
-        program, threads = batch[0].program, self._cores.threads
-        loop = asyncio.get_running_loop()
-        done = await loop.run_in_executor(threads, program.run, instance, batch)
-        self._hand_out(batch, done, started)
-
-    def _hand_out(self, batch: list[Entry], done: Executed[Entry], started: float) -> None:
-        """Give each request its rows, and count."""
-        program = batch[0].program
-        count_batch(program, done.runs)
-        self._learn(batch, done.runs)
-        first, number = 0, next_batch()
-        for entry in done.entries:
-            part = program.part(done.outputs, slice(first, first + entry.rows))
-            first += entry.rows
-            queued = started - entry.arrived
-            result = answer(program, part, self.version, entry.rows, queued, done.runs, number)
-            self._deliver(entry, result)
-        if len(done.entries) < len(batch):
-            for entry in set(batch).difference(done.entries):
-                self._deliver(entry, self._too_late())
 
     def _learn(self, batch: Sequence[Entry], runs: Sequence[Run]) -> None:
         """Let a batch that ran to its end teach how to run the next ones."""
@@ -370,14 +339,6 @@ class Batcher:
         # Batches on all cores happen only when there is nothing to join.
         if self._growths is not None and runs[0].threads == self.instances.leanest.threads:
             self._growths.of(program, batch[0].shapes).learn(runs[0].rows, seconds)
-
-    def _too_late(self) -> DeadlineExceeded:
-        return DeadlineExceeded(f"{self.config.name}: the deadline passed")
-
-    def _failure(self, error: Exception) -> InferenceFailed:
-        failure = InferenceFailed(f"{self.config.name}: {error}")
-        failure.__cause__ = error
-        return failure
 
     def _deliver(self, entry: Entry, outcome: InferenceResult | ImpastoError) -> None:
         def deliver() -> None:

@@ -85,6 +85,14 @@ class Cores:
         self._busy += threads
         return True
 
+    def is_next(self, wake: Callable[[], None]) -> bool:
+        """Whether nobody waits longer than who is woken by `wake`."""
+        return bool(next(iter(self._waiting), wake) == wake)
+
+    def forget(self, wake: Callable[[], None]) -> None:
+        """Who is woken by `wake` waits no longer."""
+        self._waiting.pop(wake, None)
+
     def give_back(self, threads: int) -> None:
         """Free `threads` cores and wake whoever waits for some, longest first."""
         self._busy -= threads

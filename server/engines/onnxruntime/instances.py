@@ -99,6 +99,18 @@ class Instances:
         session = self._own.pop() if self._own else shared
         return Instance(session, self._placements[session].threads, threads)
 
+    def is_leanest(self, instance: Instance) -> bool:
+        """Whether an instance has as few threads as any, so that one may follow another on it."""
+        return instance.threads == self.leanest.threads
+
+    def is_next(self, wake: Callable[[], None]) -> bool:
+        """Whether who asked `acquire` with this `wake` in vain will be the next to get a core."""
+        return self._exact or self._cores.is_next(wake)
+
+    def handed_on(self, wake: Callable[[], None]) -> None:
+        """A batch of who asked with this `wake` has followed another on its instance."""
+        self._cores.forget(wake)
+
     def release(self, instance: Instance) -> None:
         """Give an instance back."""
         self._running -= 1

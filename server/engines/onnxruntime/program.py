@@ -91,7 +91,7 @@ class Program:
         self.max_batch_size = min(stage.model.config.max_batch_size for stage in stages)
 
     def run(self, instance: Instance, entries: Sequence[AnyPart]) -> Executed[AnyPart]:
-        """Run a batch; blocks. Requests that are abandoned meanwhile leave between the stages.
+        """Run a batch; blocks. Requests that are abandoned leave before the next stage.
 
         Raises:
             Exception: whatever the runtime raises.
@@ -99,10 +99,9 @@ class Program:
         tensors: dict[str, Tensor] = dict(_join(entries))
         runs: list[Run] = []
         for stage in self.stages:
-            if runs:
-                entries, tensors = _without_abandoned(entries, tensors)
-                if not entries:
-                    break
+            entries, tensors = _without_abandoned(entries, tensors)
+            if not entries:
+                break
             rows = sum([entry.rows for entry in entries])
             runs.append(self._run_stage(stage, instance, tensors, rows))
         kept = {name: on_host(tensors[name]) for name in self.outputs} if entries else {}

@@ -57,7 +57,7 @@ async def test_different_shapes_do_not_share_a_batch(make_engine: MakeEngine) ->
 
 async def test_full_queue_refuses_at_once_and_the_rest_succeeds(make_engine: MakeEngine) -> None:
     engine = await make_engine(
-        "dynamic_batching { default_queue_policy { max_queue_size: 8 } }", work=200
+        "dynamic_batching { default_queue_policy { max_queue_size: 8 } }", work=2000
     )
     outcomes = await asyncio.gather(
         *(infer(engine, value) for value in range(30)), return_exceptions=True
@@ -69,7 +69,7 @@ async def test_full_queue_refuses_at_once_and_the_rest_succeeds(make_engine: Mak
 
 
 async def test_cancelled_requests_leave_no_trace_in_a_batch(make_engine: MakeEngine) -> None:
-    engine = await make_engine("dynamic_batching { preferred_batch_size: 4 }", work=200)
+    engine = await make_engine("dynamic_batching { preferred_batch_size: 4 }", work=2000)
     tasks = [asyncio.create_task(infer(engine, value)) for value in range(9)]
     await asyncio.sleep(0)
     for task in tasks[1::2]:

@@ -121,7 +121,7 @@ async def test_abandoned_requests_do_not_reach_the_next_step(
     deadline = Deadline.after(0.02 if how == "late" else 60)
     first = engine._repository.find("a")
     leaving = asyncio.create_task(ask(engine, row(9), deadline, "all"))
-    while first._queue or len(first._running) < 1:
+    while first._queue or not first._executor.busy:
         await asyncio.sleep(0.001)
     if how == "cancelled":
         leaving.cancel()

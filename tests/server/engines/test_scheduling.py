@@ -19,7 +19,7 @@ LEVELS = "priority_levels: 3 default_priority_level: 2"
 async def test_urgent_requests_go_first_and_the_default_level_is_the_configured_one(
     make_engine: MakeEngine,
 ) -> None:
-    engine = await make_engine(f"dynamic_batching {{ {LEVELS} }}", work=100)
+    engine = await make_engine(f"dynamic_batching {{ {LEVELS} }}", work=1000)
     order: list[int] = []
 
     async def ask_with(priority: int) -> None:
@@ -38,7 +38,7 @@ async def test_each_level_has_its_own_queue_size(make_engine: MakeEngine) -> Non
     engine = await make_engine(
         f"dynamic_batching {{ {LEVELS} default_queue_policy {{ max_queue_size: 2 }}"
         " priority_queue_policy { key: 1 value { max_queue_size: 5 } } }",
-        work=200,
+        work=1000,
     )
     calls = [ask(engine, rows(4, 1), priority=1 + index % 3) for index in range(31)]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
