@@ -223,8 +223,8 @@ def connection_of(given: dict[str, Any]) -> Connection:
     """
     if (given["certificate"] is None) != (given["key"] is None):
         raise WrongUse("--certificate and --key go together")
-    address = given["address"] or _ADDRESSES[given["target"]]
-    is_url = address.startswith(("http://", "https://"))
+    address = _address(given)
+    is_url = _is_url(address)
     if given["target"] == "impasto" and is_url:
         raise WrongUse(f"--address: expected host:port for --target impasto, got {address}")
     if given["target"] == "rest" and not is_url:
@@ -238,6 +238,15 @@ def connection_of(given: dict[str, Any]) -> Connection:
         tls=given["tls"] or any(files.values()),
         **files,
     )
+
+
+def _address(given: dict[str, Any]) -> str:
+    address: str = given["address"] or _ADDRESSES[given["target"]]
+    return address
+
+
+def _is_url(address: str) -> bool:
+    return address.startswith(("http://", "https://"))
 
 
 def request_of(given: dict[str, Any]) -> dict[str, Any]:
@@ -330,6 +339,10 @@ def check_used(given: dict[str, Any], written: Collection[str]) -> None:
         unused = {"--replay": _UNUSED["replay"]}
     if given["workload"] is not None:
         unused["--workload"] = (*_TENSORS, *_PICTURES, "model")
+    if given["seconds"] is not None:
+        unused["--seconds"] = ("max_windows",)
+    if _is_url(_address(given)):
+        unused["an HTTP address"] = ("connections",)
     unused[f"--target {given['target']}"] = _PICTURES if given["target"] == "oip" else _TENSORS
     for what, names in unused.items():
         if found := [_OPTION_OF.get(name, name) for name in names if name in written]:

@@ -120,6 +120,14 @@ entries:
         (["--rate", "5", "--rows", "3"], "--rows would change nothing with --target impasto"),
         (["--concurrency", "5", "--arrivals", "constant"], "--arrivals would change nothing"),
         (["--find-max", "--slo", "p99<1s", "--arrivals", "constant"], "with --find-max"),
+        (
+            ["--rate", "5", "--seconds", "9", "--max-windows", "5"],
+            "--max-windows would change nothing with --seconds",
+        ),
+        (
+            ["--target", "rest", "--rate", "5", "--connections", "2"],
+            "--connections would change nothing with an HTTP address",
+        ),
         (["--find-max"], "--find-max needs --slo"),
         (["--rate", "5", "--slo", "p99"], "expected something like p99<50ms"),
         (["--concurrency", "1", "--record", "x"], "--record: expected --rate"),
