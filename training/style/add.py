@@ -38,6 +38,7 @@ from training.schedules import cosine
 from training.style.config import StyleConfig
 from training.style.content import content_crops, draw_content
 from training.style.encoder import ENCODER_TAPS, StyleEncoder, StyleHead
+from training.style.grain import Grain
 from training.style.losses import measure_style
 from training.style.networks import Stylizer
 from training.style.pictures import load_style
@@ -132,7 +133,8 @@ class AddedStyleTrainer:
         progress = self._steps / self._settings.steps
         self._optimiser.param_groups[0]["lr"] = cosine(rate, rate / 10, progress)
         image = draw_content(self._content, self._settings.batch, self._random)
-        painted = self._stylizer(image, self.code.expand(len(image), -1))
+        codes = self.code.expand(len(image), -1)
+        painted = self._stylizer(image, codes, Grain.draw_place(self._random))
         content = self._objective.content_features(self._perceptual, image)
         terms = self._objective.judge(self._perceptual, painted, content, self._grams)
         self._optimiser.zero_grad(set_to_none=True)

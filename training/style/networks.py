@@ -14,14 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.style.grain import Grain
+
 # TensorRT clamps smaller values, so a smaller one would not be the same network there.
 _EPSILON = 1e-4
 # ITU-R BT.601 luma, as in JPEG.
 _LUMA = (0.299, 0.587, 0.114)
 MIN_SIDE = 32
-# A table of noise and the step between its rows: primes, so that no two rows near each other align.
-_GRAIN_SIZE, _GRAIN_STEP = 4099, 613
-_GRAIN_DEVIATION = 0.08
 
 
 @dataclass(frozen=True)
@@ -101,9 +100,7 @@ class Stylizer(nn.Module):
     - the colour, last: 1 keeps the input's colours and takes only the luminance from the painting
       (Gatys et al., arXiv 1606.05897), 0 keeps none of them.
 
-    The network paints the picture with a faint, fixed grain on it: a convolution sees nothing to
-    vary its strokes by in a flat sky and repeats one dab like a halftone (noise does the same for
-    textures in Ulyanov et al., arXiv 1603.03417). The carried picture has no grain.
+    The network paints the picture with a `Grain` on it; the carried picture has none.
 
     Args:
         shape: channels, depth and kernels.
@@ -128,9 +125,7 @@ class Stylizer(nn.Module):
         )
         self.decoder = nn.ModuleList([_Layer(inner, middle, 3), _Layer(middle, outer, 3)])
         self.output = _Layer(outer, 3, edge)
-        self.grain: Tensor
-        noise = torch.randn(_GRAIN_SIZE, generator=torch.Generator().manual_seed(0))
-        self.register_buffer("grain", noise * _GRAIN_DEVIATION)
+        self.grain = Grain()
         self.luma: Tensor
         self.register_buffer("luma", torch.tensor(_LUMA).view(1, 3, 1, 1), persistent=False)
         layers = [*self.encoder, *self.residuals, *self.decoder, self.output]
@@ -141,13 +136,18 @@ class Stylizer(nn.Module):
         """Length of a style code."""
         return sum(self._sizes) + 2
 
-    def forward(self, image: Tensor, style_code: Tensor) -> Tensor:
-        """Paint `image` [B, 3, H, W] in [-1, 1], any H and W from `MIN_SIDE` on."""
+    def forward(
+        self, image: Tensor, style_code: Tensor, grain_place: tuple[int, int] = (0, 0)
+    ) -> Tensor:
+        """Paint `image` [B, 3, H, W] in [-1, 1], any H and W from `MIN_SIDE` on.
+
+        Training draws the grain's place anew for every batch, everybody else leaves it.
+        """
         *parts, carry, colour = style_code.split([*self._sizes, 1, 1], dim=1)
         codes = iter(parts)
         # Enlarging to the sizes met on the way down makes any side come out as it went in: nearest
         # neighbours to an odd size are those to the even one above it, without its last row.
-        levels = [image + self._grain(image)]
+        levels = [image + self.grain(image, grain_place)]
         for layer in self.encoder:
             levels.append(F.relu(layer(levels[-1], codes)))
         features = levels[-1]
@@ -158,12 +158,6 @@ class Stylizer(nn.Module):
         painted = torch.tanh(self.output(features, codes))
         painted = painted + carry[:, :, None, None] * image
         return self._recoloured(painted, image, colour[:, :, None, None]).clamp(-1.0, 1.0)
-
-    def _grain(self, image: Tensor) -> Tensor:
-        """Noise [H, W] for pictures of any size, the same at every run on every machine."""
-        rows = torch.arange(image.shape[2], device=image.device)
-        columns = torch.arange(image.shape[3], device=image.device)
-        return self.grain[(rows[:, None] * _GRAIN_STEP + columns) % _GRAIN_SIZE]
 
     def _recoloured(self, painted: Tensor, image: Tensor, colour: Tensor) -> Tensor:
         """Move `painted` towards the colours of `image`, its luminance unchanged."""

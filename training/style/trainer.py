@@ -25,6 +25,7 @@ from training.schedules import cosine
 from training.style.config import StyleConfig
 from training.style.content import draw_content
 from training.style.encoder import StyleHead
+from training.style.grain import Grain
 from training.style.networks import Stylizer
 from training.style.pool import StylePool, palette
 
@@ -132,7 +133,7 @@ class StyleTrainer:
         encoded = self._pool.rows(drawn)
         codes = torch.cat([self.codes[chosen], self.head(encoded.statistics)])
         styles = self._named.rows(chosen).joined(encoded)
-        painted = self.stylizer(image, codes)
+        painted = self.stylizer(image, codes, Grain.draw_place(self._random))
         if self._steps < self._config.warmup_steps:
             loss = F.mse_loss(painted, _recoloured(image, styles.palettes))
             values = {"palette": loss}

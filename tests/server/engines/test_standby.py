@@ -17,7 +17,7 @@ from server.engines.onnxruntime.request_queue import Entry
 from server.errors import DeadlineExceeded
 
 # Long enough for what a test does while a batch runs.
-LONG = 8000
+LONG = 16000
 # The first would get all cores, and who is alone hands nothing on.
 ONE = 'parameters { key: "intra_op_thread_count" value { string_value: "1" } }'
 ONE += " instance_group { count: 1 }"
