@@ -10,14 +10,13 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+
+from server.engines.onnxruntime.instance_threads import InstanceThreads
 
 # How much the newest request says about how many there are at a time.
 _NEWEST = 0.25
 # After so long with nothing to do, what was before says nothing about what comes.
 _FORGET_SECONDS = 0.1
-# Threads start when they are needed; how many are is bounded by cores and pinned instances.
-_MOST_THREADS = 256
 
 
 def available_cores() -> int:
@@ -36,7 +35,7 @@ class Cores:
     def __init__(self, total: int | None = None) -> None:
         """All idle."""
         self.total = total or available_cores()
-        self.threads = ThreadPoolExecutor(_MOST_THREADS, "instance")
+        self.threads = InstanceThreads()
         self._busy = 0
         self._present = 0
         self._usual = 1.0

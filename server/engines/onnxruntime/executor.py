@@ -101,6 +101,7 @@ class Executor:
             self._owner.began(chosen)
 
     def _take(self) -> list[Entry] | None:
+        """What stands by, for one taker only, whatever thread it is on."""
         try:
             return self._standby.pop()
         except IndexError:

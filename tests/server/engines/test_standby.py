@@ -1,6 +1,7 @@
 """The next batch stands by, and begins when one ends, whatever the event loop does meanwhile."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,10 +15,10 @@ from server.engines.onnxruntime.engine import OnnxRuntimeEngine
 from server.engines.onnxruntime.instances import Instance
 from server.engines.onnxruntime.program import Program
 from server.engines.onnxruntime.request_queue import Entry
-from server.errors import DeadlineExceeded
+from server.errors import DeadlineExceeded, InferenceFailed
 
 # Long enough for what a test does while a batch runs.
-LONG = 16000
+LONG = 6000
 # The first would get all cores, and who is alone hands nothing on.
 ONE = 'parameters { key: "intra_op_thread_count" value { string_value: "1" } }'
 ONE += " instance_group { count: 1 }"
@@ -142,7 +143,7 @@ async def test_models_that_share_the_cores_take_turns(
 ) -> None:
     monkeypatch.setattr("server.engines.onnxruntime.cores.available_cores", lambda: 1)
     for name in ("add_one", "other"):
-        write_model(tmp_path, work=LONG, name=name)
+        write_model(tmp_path, work=LONG // 2, name=name)
     engine = await start_engine(tmp_path)
     calls = [call(engine, value) for value in range(4)]
     await arrived(engine, 3)
@@ -161,3 +162,23 @@ async def test_unloading_runs_what_stands_by(make_engine: MakeEngine, begun: lis
     await engine._repository.find("add_one", "").close()
     assert len(begun) == 3
     assert [result.outputs["y"][0, 0] for result in await asyncio.gather(*calls)] == [1, 2, 3]
+
+
+async def test_where_no_thread_can_be_had_calls_fail_and_the_instance_lives(
+    make_engine: MakeEngine, begun: list[Batch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await make_engine(ONE, work=1)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        outcomes = await asyncio.gather(call(engine, 0), call(engine, 1), return_exceptions=True)
+    for outcome in outcomes:
+        assert isinstance(outcome, InferenceFailed)
+        assert "can't start new thread" in str(outcome)
+    answers = await asyncio.gather(*(call(engine, value) for value in (2, 3)))
+    assert [answer.outputs["y"][0, 0] for answer in answers] == [3, 4]
+    # What was refused is not computed behind their backs.
+    assert [first for _, (first,) in begun] == [2, 3]
