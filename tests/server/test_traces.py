@@ -264,15 +264,15 @@ async def test_shared_batches_and_shed_calls() -> None:
 
     with grpc_collector() as collector:
         flags = ("--trace-url", collector.url, "--trace-share", "1")
-        bounds = ("--max-in-flight", "8", "--max-count", "8")
+        bounds = ("--max-in-flight", "16", "--max-count", "8")
         # Only what is left at the end is sent.
         with running_server(*flags, *bounds, environment=LATE) as running:
             async with AsyncClient(running.target) as client:
-                await asyncio.gather(*(ask(client, seed) for seed in range(20)))
+                await asyncio.gather(*(ask(client, seed) for seed in range(30)))
             assert not collector.spans
             running.process.terminate()
             assert running.process.wait(30) == 0
-    calls = collector.wait_for(f"{SERVICE}/Generate", 20)
+    calls = collector.wait_for(f"{SERVICE}/Generate", 30)
     assert {call.resource["service.name"] for call in calls} == {"studio"}
     assert shed > 0
     refused = [call for call in calls if "rejected" in call.events]
@@ -288,7 +288,7 @@ async def test_shared_batches_and_shed_calls() -> None:
         for stage in check_tree(collector, call):
             if stage.name == "stylizer":
                 together[stage.attributes["impasto.batch"]].append(stage)
-    assert sum(map(len, together.values())) == 20 - shed
+    assert sum(map(len, together.values())) == 30 - shed
     assert max(map(len, together.values())) > 1
     for stages in together.values():
         # Each asked for one picture.
