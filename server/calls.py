@@ -19,8 +19,9 @@ from server.telemetry.traces import Attributes, Headers, Traces, current_trace, 
 
 # A stream of which nothing is taken for so long ends.
 STALL_SECONDS = 30
-# Connections stay open until nobody has called for so long, so that whoever calls again once its
-# answer has come is told to ask another server. But who does not listen is not waited for.
+# Connections stay open until nobody has called or was answered for so long, so that the last
+# answers are read, and whoever calls again then is told to ask another server. But who does not
+# listen is not waited for.
 _QUIET_SECONDS = 0.5
 _MOST_QUIET_SECONDS = 5.0
 _LOADING = "the server is loading its models; try again soon", Reason.LOADING
@@ -125,6 +126,7 @@ class Calls:
         return Call(limits, self._end)
 
     def _end(self) -> None:
+        self._latest = time.monotonic()
         self._under_way -= 1
         self._metrics.under_way.set(self._under_way)
         if not self._under_way:
@@ -157,7 +159,7 @@ class Calls:
         await self._delivered.wait()
 
     async def quiet(self) -> None:
-        """Wait until nobody has called for a moment, but not for ever."""
+        """Wait until nobody has called or was answered for a moment, but not for ever."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_MOST_QUIET_SECONDS):
                 while (left := self._latest + _QUIET_SECONDS - time.monotonic()) > 0:
