@@ -48,8 +48,6 @@ def training_command(
         intervals = {field.name: rest.pop(f"{field.name}_every") for field in fields(Intervals)}
         if threads is not None:
             torch.set_num_threads(threads)
-        # Denormal numbers make CPU arithmetic many times slower and matter to no gradient.
-        torch.set_flush_denormal(True)
         try:
             with closing(start_runtime(rest.get("precision", "fp32"), device)) as runtime:
                 trainer = build(config_class(**rest), DataLayout(data), runtime)

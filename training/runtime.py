@@ -37,10 +37,12 @@ class Runtime:
     processes: int = 1
 
     def close(self) -> None:
-        """Leave the other processes.
+        """Leave the other processes, and compute with denormal numbers again.
 
-        One that ends without leaving may be aborted on its way out: its connections have threads.
+        A process that ends without leaving may be aborted on its way out, for its connections have
+        threads.
         """
+        torch.set_flush_denormal(False)
         if self.processes > 1:
             PartialState().destroy_process_group()
 
@@ -105,5 +107,8 @@ def start_runtime(precision: str = "fp32", device: str = "auto") -> Runtime:
         raise SettingsError(
             "device: cuda was asked for and no usable GPU was found; use --device cpu"
         )
+    # Denormal numbers make CPU arithmetic many times slower and matter to no gradient. Threads that
+    # a thread starts do as it does: nothing may be computed before.
+    torch.set_flush_denormal(True)
     state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
     return Runtime(state.device, precision, state.process_index, state.num_processes)

@@ -234,13 +234,12 @@ def main(
     steps: int,
 ) -> None:
     """Entry point of `python -m training.style.add`."""
-    torch.set_flush_denormal(True)
+    settings = AddedStyle(name, title, artist, steps)
+    intervals = Intervals(log=10, sample=100, save=50)
+    folder = folder or Path("runs/added") / name
     try:
-        settings = AddedStyle(name, title, artist, steps)
-        trainer = build(settings, picture, stylizer, DataLayout(data))
-        intervals = Intervals(log=10, sample=100, save=50)
-        folder = folder or Path("runs/added") / name
         with closing(start_runtime(device="cpu")) as runtime:
+            trainer = build(settings, picture, stylizer, DataLayout(data))
             finished = run(trainer, folder, intervals, runtime)
     except TrainingError as error:
         click.echo(f"add style: {error}", err=True)
