@@ -10,6 +10,7 @@ import pytest
 from impasto import AsyncClient, Client, ImpastoError
 from running_server import RunningServer, running_server
 
+pytestmark = pytest.mark.alone
 SMALL = ("--max-in-flight", "16", "--max-count", "16")
 
 

@@ -11,6 +11,7 @@ from impasto.v1 import image_service_pb2 as pb
 from impasto.v1 import image_service_pb2_grpc as pb_grpc
 from running_server import RunningServer, running_server
 
+pytestmark = pytest.mark.alone
 CROWD = 24
 
 

@@ -7,11 +7,13 @@ caller's calls, a single one does.
 
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from impasto.cli import main
 from loadtest.results import Result
 from small_server import STALL_SECONDS, small_server
 
+pytestmark = pytest.mark.alone
 _RATE, _SECONDS, _STALL_AT = 150, 4, 300
 
 
