@@ -75,12 +75,20 @@ class Collector:
 
     def wait_for(self, name: str, count: int = 1) -> list[ReceivedSpan]:
         """Wait for so many spans of that name; the last of a call is its own."""
-        patience = time.monotonic() + _PATIENCE_SECONDS
-        while len(found := [span for span in self.spans if span.name == name]) < count:
-            assert time.monotonic() < patience, f"{len(found)} of {count} {name}: {self.spans}"
-            time.sleep(0.01)
-        assert len(found) == count
+        found = self.look_for(name, count)
+        assert len(found) == count, f"{len(found)} of {count} {name}: {self.spans}"
         return found
+
+    def look_for(
+        self, name: str, count: int = 1, seconds: float = _PATIENCE_SECONDS
+    ) -> list[ReceivedSpan]:
+        """The spans of that name, once there are so many or so many seconds have passed."""
+        patience = time.monotonic() + seconds
+        while True:
+            found = [span for span in self.spans if span.name == name]
+            if len(found) >= count or time.monotonic() > patience:
+                return found
+            time.sleep(0.01)
 
     def children(self, parent: ReceivedSpan) -> list[ReceivedSpan]:
         """What lies directly beneath a span, by its beginning."""

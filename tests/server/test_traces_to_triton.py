@@ -1,13 +1,12 @@
 """A trace goes on in a real Triton that traces by itself."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from collector import PROMPT, Collector, ReceivedSpan, http_collector
+from collector import PROMPT, Collector, http_collector
 from impasto import Client
 from running_server import REPOSITORY, running_server
 from running_triton import RunningTriton, needs_triton, running_triton
@@ -45,14 +44,6 @@ def ask(server: str, flag: str) -> None:
     assert httpx.get(f"{server}/v1/picture", headers=headers).status_code == 200
 
 
-def of_triton(collector: Collector) -> list[ReceivedSpan]:
-    """The calls that Triton has told of, once it has had the time to."""
-    patience = time.monotonic() + 2
-    while time.monotonic() < patience and "stylizer" not in {span.name for span in collector.spans}:
-        time.sleep(0.02)
-    return [span for span in collector.spans if span.name == "InferRequest"]
-
-
 def test_triton_joins_the_trace_of_who_is_traced(
     tracing_triton: RunningTriton, collector: Collector, tmp_path: Path
 ) -> None:
@@ -62,16 +53,16 @@ def test_triton_joins_the_trace_of_who_is_traced(
         with Client(running.target) as client:
             client.generate()
         ask(running.http, "00")
-        calls, traced = 0, list[ReceivedSpan]()
-        # A Triton that has just started sometimes loses its first trace.
-        while not of_triton(collector):
+        # A Triton that has just started may lose its first traces.
+        for calls in range(1, 6):
             ask(running.http, "01")
-            calls += 1
-            traced = collector.wait_for("GET /v1/picture", calls)
-        inference = of_triton(collector)[0]
-    (call,) = (call for call in traced if call.id == inference.parent)
+            *_, call = collector.wait_for("GET /v1/picture", calls)
+            if collector.look_for("InferRequest", seconds=2):
+                break
+        (inference,) = collector.wait_for("InferRequest")
+        collector.wait_for("stylizer")
     assert (call.trace, call.parent) == (TRACE, CALLER)
-    assert inference.trace == TRACE
+    assert (inference.trace, inference.parent) == (TRACE, call.id)
     assert inference.resource["service.name"] == "triton-inference-server"
     (ensemble,) = collector.children(inference)
     assert ensemble.name == "landscapes"
